@@ -1,0 +1,71 @@
+# make serve and make test are all that a fresh machine with Python and make needs.
+PYTHON ?= python3
+PORT ?= 3000
+# cpu or gpu: which ONNX Runtime to install.
+RUNTIME ?= cpu
+
+MODEL := models/dubai_aerial
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+export BENTOML_DO_NOT_TRACK := true
+
+.DEFAULT_GOAL := help
+.PHONY: help install model serve test dev lint format bench load clean
+
+help:  ## Show this.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/installed-$(RUNTIME)  ## Install what serving needs; no PyTorch.
+
+model: $(MODEL)/plan.json  ## Bring the default model.
+
+serve: install model  ## Serve the model on PORT (3000); DRONESEG_MODEL picks another.
+	$(BIN)/bentoml serve service:DroneSeg --port $(PORT)
+
+test: $(VENV)/installed-test model  ## Run all tests, parity with nnU-Net among them.
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+dev: $(VENV)/installed-dev model  ## Install everything for development.
+
+lint: $(VENV)/installed-dev  ## Check style and types.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/installed-dev  ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/installed-test model  ## Compare with nnU-Net's predictor.
+	$(BIN)/python -m benchmarks.latency
+
+load: $(VENV)/installed-test  ## Put a running service under load for a minute.
+	$(BIN)/locust --headless --users 8 --run-time 60s --host http://localhost:$(PORT)
+
+clean:  ## Remove the virtual environment and all caches; the model stays.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage*
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed-$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing DroneSeg, the $(RUNTIME) runtime and the server into $(VENV) ..."
+	$(INSTALL) --editable ".[$(RUNTIME),serve,models]"
+	@touch $@
+
+$(VENV)/installed-test: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the test requirements, PyTorch and nnU-Net among them, into $(VENV) ..."
+	$(INSTALL) --editable ".[test]"
+	@touch $@ $(VENV)/installed-cpu
+
+$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the development requirements into $(VENV) ..."
+	$(INSTALL) --editable ".[dev]"
+	@touch $@ $(VENV)/installed-test $(VENV)/installed-cpu
+
+# The default model lies in model-store/, inside this repository: no network is needed. Its folder
+# alone is pulled, as `dvc pull` would refuse to touch other models beside it.
+$(MODEL)/plan.json: models.dvc | $(VENV)/installed-$(RUNTIME)
+	$(BIN)/dvc pull $(MODEL)
+	@touch $@

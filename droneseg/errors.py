@@ -1,0 +1,90 @@
+"""Errors that a user can meet: what was wrong, what to do, an HTTP status, a stable code."""
+
+from typing import ClassVar
+
+
+class DroneSegError(Exception):
+    """The base of all errors that DroneSeg raises on purpose.
+
+    Attributes:
+        status: the HTTP status that the service answers with.
+        code: a name that never changes, for programs to act upon.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+
+    @property
+    def message(self) -> str:
+        """The text for people."""
+        return str(self)
+
+
+class InvalidRequest(DroneSegError):
+    """The request has no image where one is expected."""
+
+    status = 400
+    code = "invalid_request"
+
+
+class InvalidBase64(DroneSegError):
+    """The text is not base64."""
+
+    status = 400
+    code = "invalid_base64"
+
+
+class ImageTooLarge(DroneSegError):
+    """The image has more pixels than the limit."""
+
+    status = 413
+    code = "image_too_large"
+
+
+class UnsupportedImage(DroneSegError):
+    """The bytes are no image of a format, or of a pixel type, that DroneSeg reads."""
+
+    status = 415
+    code = "unsupported_image"
+
+
+class BrokenImage(DroneSegError):
+    """The bytes begin like an image but cannot be decoded to their end."""
+
+    status = 422
+    code = "broken_image"
+
+
+class InvalidArray(DroneSegError):
+    """An array handed to the Predictor does not have the shape or dtype that the model takes."""
+
+    status = 422
+    code = "invalid_array"
+
+
+class BundleNotFound(DroneSegError):
+    """There is no model bundle at the path."""
+
+    status = 503
+    code = "bundle_not_found"
+
+
+class InvalidBundle(DroneSegError):
+    """The bundle is incomplete, altered, or made by a version that this one cannot read."""
+
+    status = 503
+    code = "invalid_bundle"
+
+
+class EngineMismatch(DroneSegError):
+    """An engine does not reproduce the reference logits of the bundle's probe tiles."""
+
+    status = 503
+    code = "engine_mismatch"
+
+
+class ModelNotReady(DroneSegError):
+    """The model is still warming up, or it has stopped."""
+
+    status = 503
+    code = "model_not_ready"

@@ -1,0 +1,168 @@
+"""Window positions, Gaussian weights and the Stitcher: nnU-Net's sliding window."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from droneseg.preprocess import NormalizedImage
+
+Float32Array = NDArray[np.float32]
+RowSink = Callable[[int, Float32Array], None]
+
+# nnUNetPredictor calls compute_gaussian with this value_scaling_factor.
+GAUSSIAN_PEAK = 10.0
+
+
+def window_starts(size_px: int, patch_px: int, tile_step_size: float) -> list[int]:
+    """First pixels of the windows along one axis: nnunetv2's compute_steps_for_sliding_window."""
+    last = size_px - patch_px
+    count = int(np.ceil(last / (patch_px * tile_step_size))) + 1
+    step = last / (count - 1) if count > 1 else 0.0
+    return [int(np.round(step * i)) for i in range(count)]
+
+
+@lru_cache(maxsize=8)
+def gaussian_weights(patch_size: tuple[int, int], sigma_scale: float) -> Float32Array:
+    """The weight of each pixel of a window, float32 [H, W]: nnunetv2's compute_gaussian.
+
+    nnU-Net filters a unit impulse with scipy's gaussian_filter, which is the outer product of two
+    kernels, then rounds to float16; those rounded values are what it multiplies with.
+    """
+    rows, columns = (_gaussian_kernel(size_px, size_px * sigma_scale) for size_px in patch_size)
+    weights = rows[:, None] * columns[None, :]
+    weights /= weights.max() / GAUSSIAN_PEAK
+    rounded = weights.astype(np.float16)
+    rounded[rounded == 0] = rounded[rounded != 0].min()
+    result = rounded.astype(np.float32)
+    result.setflags(write=False)
+    return result
+
+
+def _gaussian_kernel(size_px: int, sigma: float, truncate: float = 4.0) -> NDArray[np.float64]:
+    """The response of scipy.ndimage.gaussian_filter1d to an impulse at size_px // 2."""
+    radius = int(truncate * sigma + 0.5)
+    offsets = np.arange(-radius, radius + 1)
+    kernel = np.exp(-0.5 / (sigma * sigma) * offsets**2)
+    kernel /= kernel.sum()
+    response = np.zeros(size_px)
+    center = size_px // 2
+    first, last = max(0, center - radius), min(size_px, center + radius + 1)
+    response[first:last] = kernel[first - center + radius : last - center + radius]
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """Where the windows of one image lie, on a canvas padded to at least one patch.
+
+    Attributes:
+        patch_size: height and width of a window in px.
+        canvas: height and width of the padded image in px.
+        padding: rows above and columns left of the image in the canvas, as pad_nd_image centres it.
+        starts: first rows and first columns of the windows.
+    """
+
+    patch_size: tuple[int, int]
+    canvas: tuple[int, int]
+    padding: tuple[int, int]
+    starts: tuple[tuple[int, ...], tuple[int, ...]]
+
+    @classmethod
+    def of(
+        cls, shape: tuple[int, int], patch_size: tuple[int, int], tile_step_size: float
+    ) -> "Tiling":
+        """Lay windows over an image of this height and width."""
+        height, width = (max(*pair) for pair in zip(shape, patch_size, strict=True))
+        return cls(
+            patch_size,
+            (height, width),
+            ((height - shape[0]) // 2, (width - shape[1]) // 2),
+            (
+                tuple(window_starts(height, patch_size[0], tile_step_size)),
+                tuple(window_starts(width, patch_size[1], tile_step_size)),
+            ),
+        )
+
+    def __len__(self) -> int:
+        return len(self.starts[0]) * len(self.starts[1])
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Top left corners of the windows on the canvas, row by row as nnU-Net visits them."""
+        return itertools.product(*self.starts)
+
+    def cut(self, image: NormalizedImage, corner: tuple[int, int], out: Float32Array) -> None:
+        """Write one window of the image into `out`, float32 [C, H, W]; the padding is 0."""
+        spans = [
+            _overlap(start - pad, patch, size)
+            for start, pad, patch, size in zip(
+                corner, self.padding, self.patch_size, image.box.shape, strict=True
+            )
+        ]
+        (rows, target_rows), (columns, target_columns) = spans
+        if (rows.stop - rows.start, columns.stop - columns.start) != self.patch_size:
+            out[...] = 0
+        image.window(rows, columns, out[:, target_rows, target_columns])
+
+
+def _overlap(start: int, patch_px: int, size_px: int) -> tuple[slice, slice]:
+    """Where a window meets the image: as a slice of the image and as a slice of the window."""
+    first, last = max(start, 0), min(start + patch_px, size_px)
+    return slice(first, last), slice(first - start, last - start)
+
+
+class Stitcher:
+    """Adds up weighted windows and hands on rows of averaged logits as soon as they are complete.
+
+    Windows come row by row, so only one patch height of rows is ever held:
+    classes x patch height x canvas width floats. nnU-Net holds the whole canvas, in float16.
+    """
+
+    def __init__(self, tiling: Tiling, weights: Float32Array, num_classes: int, sink: RowSink):
+        """Start an empty canvas.
+
+        Args:
+            tiling: where the windows lie.
+            weights: float32 [H, W] of one window.
+            num_classes: K.
+            sink: called with the first canvas row and the logits, float32 [K, rows, canvas width].
+                The array is used again afterwards.
+        """
+        width = tiling.canvas[1]
+        self._patch_height, self._patch_width = tiling.patch_size
+        self._weights = weights
+        self._sums = np.zeros((num_classes, self._patch_height, width), np.float32)
+        self._totals = np.zeros((self._patch_height, width), np.float32)
+        self._sink = sink
+        self._top = 0
+        self._missing = len(tiling)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every window has been added and every row handed on."""
+        return self._missing == 0
+
+    def add(self, corner: tuple[int, int], logits: Float32Array) -> None:
+        """Add one window of logits, float32 [K, H, W], which is weighted in place."""
+        top, left = corner
+        if top > self._top:
+            self._release(top - self._top)
+        columns = slice(left, left + self._patch_width)
+        logits *= self._weights
+        self._sums[:, :, columns] += logits
+        self._totals[:, columns] += self._weights
+        self._missing -= 1
+        if self.finished:
+            self._release(self._patch_height)
+
+    def _release(self, rows: int) -> None:
+        """Hand on the upper rows, which no later window touches, and move the others up."""
+        self._sums[:, :rows] /= self._totals[:rows]
+        self._sink(self._top, self._sums[:, :rows])
+        for plane in (*self._sums, self._totals):
+            plane[:-rows] = plane[rows:]
+            plane[-rows:] = 0
+        self._top += rows

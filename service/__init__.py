@@ -1,0 +1,5 @@
+"""The BentoML service: `bentoml serve service:DroneSeg`."""
+
+from service.front import DroneSeg
+
+__all__ = ["DroneSeg"]

@@ -1,0 +1,93 @@
+"""DroneSeg: the front, which decodes and validates, asks the runner, and encodes."""
+
+import asyncio
+import logging
+
+import bentoml
+
+from droneseg.bundle import Bundle
+from droneseg.errors import DroneSegError, InvalidRequest, ModelNotReady
+from droneseg.images import decode_image
+from droneseg.scene import draw_scene
+from droneseg.segmentation import Segmentation
+from service.payloads import Base64Image, Prediction, decode_base64, errors_as_json
+from service.routes import TrailingSlash, routes
+from service.runner import Runner
+from service.settings import settings
+
+# BentoML shows the messages of its own loggers only.
+logger = logging.getLogger("bentoml.droneseg")
+
+# BentoML's batch optimiser stalls while it trains itself on its first requests, the 10th and 11th.
+WARM_UP_CALLS = 12
+# A runner loads its model and checks its hashes and probe tiles first.
+RUNNER_POLL_S = 0.2
+
+
+class PredictionFailed(DroneSegError):
+    """The engine failed on a photo that is well-formed."""
+
+    code = "prediction_failed"
+
+
+@bentoml.asgi_app(routes, path="/")
+@bentoml.service(name="DroneSeg", workers=1, traffic={"timeout": settings.timeout_s})
+class DroneSeg:
+    """Segments aerial photos exactly as the trained nnU-Net does."""
+
+    runner = bentoml.depends(Runner)
+
+    def __init__(self) -> None:
+        """Read the plan of the bundle; the network itself lives in the runner."""
+        self._plan = Bundle.load(settings.model_path).plan
+        self._ready = False
+
+    @bentoml.on_startup
+    async def _start(self) -> None:
+        # The server must answer /livez meanwhile, so the warm-up is not waited for.
+        self._warming_up = asyncio.create_task(self._warm_up())
+
+    async def __is_ready__(self) -> bool:
+        """For /readyz: whether the warm-up predictions succeeded."""
+        return self._ready
+
+    @bentoml.api
+    @errors_as_json
+    async def predict_base64(
+        self,
+        image_b64: str | None = None,
+        content_type: str | None = None,  # noqa: ARG002 - the bytes themselves decide
+        req: Base64Image | None = None,
+    ) -> Prediction:
+        """Segment a photo that comes as base64, flat or in an object `req`."""
+        text = req.image_b64 if req else image_b64
+        if text is None:
+            raise InvalidRequest('send {"image_b64": "..."} or {"req": {"image_b64": "..."}}')
+        return await self.segment(decode_base64(text))
+
+    async def segment(self, data: bytes) -> Prediction:
+        """Decode a photo, let the runner segment it, and encode the answer."""
+        if not self._ready:
+            raise ModelNotReady("the model is warming up; /readyz says when it is ready")
+        image = await asyncio.to_thread(decode_image, data, settings.max_pixels)
+        (outcome,) = await self.runner.to_async.segment([image])
+        if "error" in outcome:
+            raise PredictionFailed(outcome["error"])
+        segmentation = Segmentation(outcome["labels"], self._plan.labels)
+        return await asyncio.to_thread(Prediction.of, segmentation)
+
+    async def _warm_up(self) -> None:
+        """Run predictions of the size of one window through the runner."""
+        while not await self.runner.is_ready(1):
+            await asyncio.sleep(RUNNER_POLL_S)
+        scene = draw_scene(*self._plan.patch_size, seed=0)
+        for _ in range(WARM_UP_CALLS):
+            (outcome,) = await self.runner.to_async.segment([scene])
+            if "labels" not in outcome:
+                logger.error("the warm-up failed, the service stays unready: %s", outcome)
+                return
+        self._ready = True
+        logger.info("ready: model %s", self._plan.name)
+
+
+DroneSeg.add_asgi_middleware(TrailingSlash)
