@@ -35,7 +35,8 @@ def gaussian_weights(patch_size: tuple[int, int], sigma_scale: float) -> Float32
     rows, columns = (_gaussian_kernel(size_px, size_px * sigma_scale) for size_px in patch_size)
     weights = rows[:, None] * columns[None, :]
     weights /= weights.max() / GAUSSIAN_PEAK
-    rounded = weights.astype(np.float16)
+    # PyTorch rounds float64 to float16 by way of float32, which is not the same.
+    rounded = weights.astype(np.float32).astype(np.float16)
     rounded[rounded == 0] = rounded[rounded != 0].min()
     result = rounded.astype(np.float32)
     result.setflags(write=False)

@@ -119,7 +119,9 @@ def agreement(labels: NDArray[np.uint8], others: NDArray[np.uint8]) -> float:
 
 
 def relative_error(logits: NDArray[np.floating], expected: NDArray[np.floating]) -> float:
-    """The largest difference over the largest expected magnitude."""
+    """The largest difference over the largest expected magnitude; infinite for other shapes."""
+    if logits.shape != expected.shape:
+        return float("inf")
     return float(np.abs(logits - expected).max() / np.abs(expected).max())
 
 

@@ -90,4 +90,5 @@ class DroneSeg:
         logger.info("ready: model %s", self._plan.name)
 
 
-DroneSeg.add_asgi_middleware(TrailingSlash)
+# The decorator returns a bentoml Service.
+DroneSeg.add_asgi_middleware(TrailingSlash)  # type: ignore[attr-defined]

@@ -1,6 +1,5 @@
 """Routes that BentoML's own endpoints cannot give: multipart without fetching URLs."""
 
-
 import bentoml
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -55,5 +54,3 @@ class TrailingSlash:
         if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
             scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
         await self._app(scope, receive, send)
-
-

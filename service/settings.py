@@ -1,6 +1,7 @@
 """Settings of the service, from the environment: DRONESEG_MODEL, DRONESEG_TIMEOUT_S, and so on."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,12 +15,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DRONESEG_", frozen=True)
 
-    model: Path = Field(
-        Path("models/dubai_aerial"), description="the bundle's folder, or its name below models/"
+    model: Annotated[Path, Field(description="the bundle's folder, or its name below models/")] = (
+        Path("models/dubai_aerial")
     )
-    max_pixels: int = Field(50_000_000, gt=0, description="larger photos are refused")
-    max_batch_size: int = Field(8, gt=0, description="photos that the runner takes at once")
-    timeout_s: float = Field(120, gt=0, description="a request that takes longer is given up")
+    max_pixels: Annotated[int, Field(gt=0, description="photos of more pixels are refused")] = (
+        50_000_000
+    )
+    max_batch_size: Annotated[
+        int, Field(gt=0, description="photos that the runner takes at once")
+    ] = 8
+    timeout_s: Annotated[
+        float, Field(gt=0, description="a request that takes longer is given up")
+    ] = 120
 
     @property
     def model_path(self) -> Path:

@@ -7,7 +7,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from droneseg.engines.instance_norm import expand_instance_norm
+
 PROVIDERS = {"CUDAExecutionProvider": "cuda", "CPUExecutionProvider": "cpu"}
+ERRORS_ONLY = 3
+EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class OnnxRuntimeEngine:
@@ -22,11 +26,13 @@ class OnnxRuntimeEngine:
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
-        options.log_severity_level = 3
+        options.log_severity_level = ERRORS_ONLY
+        options.add_session_config_entry(EXTERNAL_DATA_FOLDER, str(model_path.parent))
         available = onnxruntime.get_available_providers()
-        self._session = onnxruntime.InferenceSession(
-            model_path, options, providers=[name for name in PROVIDERS if name in available]
-        )
+        providers = [name for name in PROVIDERS if name in available]
+        on_cpu = PROVIDERS[providers[0]] == "cpu"
+        model = expand_instance_norm(model_path) if on_cpu else model_path
+        self._session = onnxruntime.InferenceSession(model, options, providers=providers)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 

@@ -1,0 +1,144 @@
+"""droneseg predict | info."""
+
+import argparse
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from droneseg.bundle import Bundle
+from droneseg.errors import DroneSegError
+from droneseg.images import decode_image
+from droneseg.plan import InferencePlan
+from droneseg.predictor import Predictor
+from droneseg.segmentation import Segmentation
+
+DEFAULT_MODEL = "models/dubai_aerial"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit status is 1 if anything could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "info":
+            print(describe(Bundle.load(options.model).plan))
+            return 0
+        return PredictCommand(options.images, options.output, options.model).run()
+    except DroneSegError as error:
+        print(f"error [{error.code}]: {error.message}", file=sys.stderr)
+    except OSError as error:
+        print(f"error [io_error]: {error}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="droneseg", description="Segment aerial photos with a trained nnU-Net."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    predict = commands.add_parser("predict", help="segment photos")
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="photos to segment")
+    predict.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="NAME_labels.png, NAME_color.png and NAME_overlay.png are written here",
+    )
+    info = commands.add_parser("info", help="say what a model is")
+    for command in (predict, info):
+        command.add_argument(
+            "--model",
+            type=Path,
+            default=os.environ.get("DRONESEG_MODEL", DEFAULT_MODEL),
+            metavar="DIR",
+            help="a bundle; default: $DRONESEG_MODEL or " + DEFAULT_MODEL,
+        )
+    return parser
+
+
+class PredictCommand:
+    """Segments files; bad ones are named, counted and skipped."""
+
+    def __init__(self, images: list[Path], output: Path, model: Path):
+        self._images = images
+        self._output = output
+        self._model = model
+        self._skipped = 0
+        # Decoded photos whose result is still to come.
+        self._waiting: deque[tuple[Path, NDArray[np.uint8]]] = deque()
+
+    def run(self) -> int:
+        """Segment and write; the exit status."""
+        self._refuse_clashes()
+        predictor = Predictor(self._model)
+        self._output.mkdir(parents=True, exist_ok=True)
+        with tqdm(total=len(self._images), unit="photo", desc="segmenting") as bar:
+            for segmentation in predictor.stream(self._photos(bar)):
+                path, photo = self._waiting.popleft()
+                self._write(path.stem, photo, segmentation)
+                bar.update()
+        written = len(self._images) - self._skipped
+        print(f"{written} segmented into {self._output}, {self._skipped} skipped")
+        return 1 if self._skipped else 0
+
+    def _photos(self, bar: "tqdm[NoReturn]") -> Iterator[NDArray[np.uint8]]:
+        for path in self._images:
+            try:
+                photo = decode_image(path.read_bytes())
+            except (DroneSegError, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                bar.write(f"skipped {path}: {reason}", file=sys.stderr)
+                bar.update()
+                self._skipped += 1
+            else:
+                self._waiting.append((path, photo))
+                yield photo
+
+    def _write(self, name: str, photo: NDArray[np.uint8], segmentation: Segmentation) -> None:
+        for kind, png in (
+            ("labels", segmentation.label_png()),
+            ("color", segmentation.color_png()),
+            ("overlay", segmentation.overlay_png(photo)),
+        ):
+            (self._output / f"{name}_{kind}.png").write_bytes(png)
+
+    def _refuse_clashes(self) -> None:
+        """Two photos of one name would overwrite each other's results."""
+        by_name: dict[str, Path] = {}
+        for path in self._images:
+            other = by_name.setdefault(path.stem, path)
+            if other is not path:
+                raise NameClash(
+                    f"{other} and {path} would both be written as {path.stem}_*.png; "
+                    "write them to different folders"
+                )
+
+
+class NameClash(DroneSegError):
+    """Two results would have the same file name."""
+
+    code = "name_clash"
+
+
+def describe(plan: InferencePlan) -> str:
+    """What a model is, for a terminal."""
+    source = plan.source
+    lines = [
+        f"{plan.name}  {plan.content_hash[:12]}",
+        f"  from     {source.dataset}, {source.configuration}, folds {', '.join(source.folds)}",
+        f"  input    {', '.join(channel.name for channel in plan.channels)}; windows of "
+        f"{plan.patch_size[0]} x {plan.patch_size[1]} px, mirrored over {list(plan.mirror_axes)}",
+        *(f"  class {label.id:<3}{label.color}  {label.name}" for label in plan.labels),
+    ]
+    if plan.verification:
+        worst = min(check.agreement_reference for check in plan.verification.checks)
+        lines.append(f"  verified at least {worst:.4%} of the labels equal to nnU-Net's")
+    return "\n".join(lines)
