@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from droneseg.errors import InvalidBundle
 
@@ -15,8 +15,11 @@ SCHEMA_VERSION: Final = 1
 HexColor = Annotated[str, Field(pattern=r"^#[0-9A-F]{6}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PositiveInt = Annotated[int, Field(gt=0)]
+# A field that this version does not know may change what the others mean.
+no_other_fields = with_config(ConfigDict(extra="forbid"))
 
 
+@no_other_fields
 @dataclass(frozen=True, slots=True)
 class Label:
     """A class of the model: its id in the label map, its name, and the colour it is drawn in."""
@@ -32,6 +35,7 @@ class Label:
         return red, green, blue
 
 
+@no_other_fields
 @dataclass(frozen=True, slots=True)
 class Channel:
     """An input channel and the class of nnunetv2 that normalises it."""
@@ -40,6 +44,7 @@ class Channel:
     normalization: Literal["ZScoreNormalization"]
 
 
+@no_other_fields
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the network came from."""
@@ -53,6 +58,7 @@ class Source:
     checkpoint_sha256: tuple[Sha256, ...]
 
 
+@no_other_fields
 @dataclass(frozen=True, slots=True)
 class ImageCheck:
     """How one image compared with nnU-Net's predictor when the bundle was made.
@@ -71,6 +77,7 @@ class ImageCheck:
     logit_error: float
 
 
+@no_other_fields
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What the export verified before it let the bundle appear."""
@@ -80,6 +87,7 @@ class Verification:
     checks: tuple[ImageCheck, ...]
 
 
+@no_other_fields
 @dataclass(frozen=True, slots=True)
 class InferencePlan:
     """What nnU-Net's plans.json, dataset.json and checkpoint say about inference, and no more.

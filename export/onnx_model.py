@@ -1,5 +1,6 @@
 """The network as ONNX: what torch.onnx writes, without the traces of the machine that wrote it."""
 
+import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +9,14 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from droneseg.plan import InferencePlan
+
 INPUT, OUTPUT, BATCH = "tiles", "logits", "batch"
 OPSET = 20
+DESCRIBED = (
+    "schema_version", "name", "labels", "ignore_label", "channels", "patch_size",
+    "tile_step_size", "gaussian_sigma_scale", "mirror_axes", "source",
+)  # fmt: skip
 
 
 class FoldMean(nn.Module):
@@ -28,14 +35,18 @@ class FoldMean(nn.Module):
         return total / len(self.networks) if others else total
 
 
-def write_onnx(network: nn.Module, tile_shape: tuple[int, int, int], path: Path) -> None:
+def write_onnx(network: nn.Module, plan: InferencePlan, path: Path) -> None:
     """Write the network with a dynamic batch: `tiles` [N, C, H, W] to `logits` [N, K, H, W].
+
+    Its metadata holds what another runtime needs around the network: the fields of the plan by
+    name, as JSON.
 
     Args:
         network: in evaluation mode on the CPU.
-        tile_shape: channels, height and width; fixed in the graph.
+        plan: its channels and patch size are fixed in the graph.
         path: where model.onnx goes.
     """
+    tile_shape = (len(plan.channels), *plan.patch_size)
     # A batch of two: torch.export takes a size of 1 for a constant.
     example = torch.zeros(2, *tile_shape)
     with warnings.catch_warnings():
@@ -55,6 +66,8 @@ def write_onnx(network: nn.Module, tile_shape: tuple[int, int, int], path: Path)
         raise RuntimeError("torch.onnx.export returned no program")
     model = program.model_proto
     _strip(model)
+    content = plan.as_dict()
+    onnx.helper.set_model_props(model, {name: json.dumps(content[name]) for name in DESCRIBED})
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 

@@ -67,7 +67,7 @@ class BundleWriter:
         steps = tqdm(total=2 + len(photos), unit="step", desc="writing ONNX")
         with steps:
             network = FoldMean(self.model.networks()).eval()
-            write_onnx(network, (len(plan.channels), *plan.patch_size), folder / MODEL_FILE)
+            write_onnx(network, plan, folder / MODEL_FILE)
             steps.update()
             steps.set_description("recording probe tiles")
             record_probes(network, plan).save(folder / PROBES_FILE)

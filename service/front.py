@@ -4,10 +4,12 @@ import asyncio
 import logging
 
 import bentoml
+from bentoml.exceptions import BentoMLException
 
 from droneseg.bundle import Bundle
 from droneseg.errors import DroneSegError, InvalidRequest, ModelNotReady
 from droneseg.images import decode_image
+from droneseg.plan import InferencePlan
 from droneseg.scene import draw_scene
 from droneseg.segmentation import Segmentation
 from service.payloads import Base64Image, Prediction, decode_base64, errors_as_json
@@ -30,6 +32,23 @@ class PredictionFailed(DroneSegError):
     code = "prediction_failed"
 
 
+def load_plan() -> InferencePlan:
+    """The plan of the model to serve, whose network the runner holds.
+
+    Raises:
+        BentoMLException: there is no such model; BentoML's command line ends with this message.
+    """
+    try:
+        return Bundle.load(settings.model_path).plan
+    except DroneSegError as error:
+        raise BentoMLException(f"[{error.code}] {error.message}") from error
+
+
+# On import, and not in a process that BentoML would start again and again: without its model the
+# server ends at once, and no Bento is built.
+plan = load_plan()
+
+
 @bentoml.asgi_app(routes, path="/")
 @bentoml.service(name="DroneSeg", workers=1, traffic={"timeout": settings.timeout_s})
 class DroneSeg:
@@ -38,8 +57,7 @@ class DroneSeg:
     runner = bentoml.depends(Runner)
 
     def __init__(self) -> None:
-        """Read the plan of the bundle; the network itself lives in the runner."""
-        self._plan = Bundle.load(settings.model_path).plan
+        """Start unready."""
         self._ready = False
 
     @bentoml.on_startup
@@ -73,21 +91,21 @@ class DroneSeg:
         (outcome,) = await self.runner.to_async.segment([image])
         if "error" in outcome:
             raise PredictionFailed(outcome["error"])
-        segmentation = Segmentation(outcome["labels"], self._plan.labels)
+        segmentation = Segmentation(outcome["labels"], plan.labels)
         return await asyncio.to_thread(Prediction.of, segmentation)
 
     async def _warm_up(self) -> None:
         """Run predictions of the size of one window through the runner."""
         while not await self.runner.is_ready(1):
             await asyncio.sleep(RUNNER_POLL_S)
-        scene = draw_scene(*self._plan.patch_size, seed=0)
+        scene = draw_scene(*plan.patch_size, seed=0)
         for _ in range(WARM_UP_CALLS):
             (outcome,) = await self.runner.to_async.segment([scene])
             if "labels" not in outcome:
                 logger.error("the warm-up failed, the service stays unready: %s", outcome)
                 return
         self._ready = True
-        logger.info("ready: model %s", self._plan.name)
+        logger.info("ready: model %s", plan.name)
 
 
 # The decorator returns a bentoml Service.

@@ -1,0 +1,1 @@
+"""Measurements whose results are what the harness wrote."""

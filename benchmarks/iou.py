@@ -1,0 +1,80 @@
+"""Per-class IoU of a running service: python -m benchmarks.iou IMAGES --masks FOLDER.
+
+The masks are images in the colours of the model's classes. Pixels of any other colour are ignored,
+and so are those of the background's colour: nnU-Net's class 0 stands for what nobody annotated.
+"""
+
+import argparse
+import base64
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from droneseg.plan import InferencePlan, Label
+
+IGNORED = 255
+
+
+def main() -> None:
+    """Post every photo, compare the colour mask, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.iou", description=__doc__)
+    parser.add_argument("images", type=Path, nargs="+", help="photos")
+    parser.add_argument("--masks", type=Path, required=True, help="folder of NAME.png")
+    parser.add_argument("--url", default="http://localhost:3000", help="default: %(default)s")
+    parser.add_argument("--model", type=Path, default=Path("models/dubai_aerial"))
+    options = parser.parse_args()
+    labels = InferencePlan.load(options.model / "plan.json").labels
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    for photo in tqdm(options.images, unit="photo"):
+        mask = read_rgb((options.masks / f"{photo.stem}.png").read_bytes())
+        truth = class_ids(mask, labels[1:])
+        predicted = class_ids(read_rgb(post(options.url, photo)), labels)
+        counted = truth != IGNORED
+        pairs = truth[counted].astype(np.int64) * len(labels) + predicted[counted]
+        confusion += np.bincount(pairs, minlength=confusion.size).reshape(confusion.shape)
+    print("\n".join(report(confusion, labels)))
+
+
+def post(url: str, photo: Path) -> bytes:
+    """The colour mask of a photo, as PNG bytes."""
+    response = httpx.post(
+        f"{url}/predict", files={"data": (photo.name, photo.read_bytes())}, timeout=300
+    )
+    response.raise_for_status()
+    return base64.b64decode(response.json()["segmentation_mask"])
+
+
+def read_rgb(data: bytes) -> NDArray[np.uint8]:
+    """Pixels of a PNG, uint8 [H, W, 3]."""
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def class_ids(colors: NDArray[np.uint8], labels: tuple[Label, ...]) -> NDArray[np.uint8]:
+    """The class of each pixel by its colour, IGNORED if no class has it; uint8 [H, W]."""
+    ids = np.full(colors.shape[:2], IGNORED, np.uint8)
+    for label in labels:
+        ids[(colors == label.rgb).all(axis=2)] = label.id
+    return ids
+
+
+def report(confusion: NDArray[np.int64], labels: tuple[Label, ...]) -> Iterator[str]:
+    """A Markdown table; classes that the masks do not have are left out."""
+    yield "| class | IoU |\n| --- | --- |"
+    hits = confusion.diagonal()
+    unions = confusion.sum(axis=0) + confusion.sum(axis=1) - hits
+    annotated = confusion.sum(axis=1) > 0
+    for label in labels:
+        if annotated[label.id]:
+            yield f"| {label.name} | {hits[label.id] / unions[label.id]:.3f} |"
+    yield f"| mean | {(hits[annotated] / unions[annotated]).mean():.3f} |"
+    yield f"\nAccuracy {hits.sum() / confusion.sum():.3f}"
+
+
+if __name__ == "__main__":
+    main()

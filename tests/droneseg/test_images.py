@@ -1,0 +1,108 @@
+import io
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from droneseg.errors import BrokenImage, DroneSegError, ImageTooLarge, UnsupportedImage
+from droneseg.images import decode_image
+from droneseg.scene import draw_scene
+
+SCENE = draw_scene(40, 60, seed=0)
+
+
+def encode(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF", "BMP"])
+def test_lossless_formats(file_format: str) -> None:
+    data = encode(Image.fromarray(SCENE), file_format)
+    np.testing.assert_array_equal(decode_image(data), SCENE)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])
+def test_lossy_formats(file_format: str) -> None:
+    decoded = decode_image(encode(Image.fromarray(SCENE), file_format, quality=95))
+    assert decoded.shape == SCENE.shape
+    assert np.abs(decoded.astype(int) - SCENE).mean() < 8
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1"])
+def test_every_mode_of_8_bits_becomes_rgb(mode: str) -> None:
+    image = Image.fromarray(SCENE).convert(mode)
+    decoded = decode_image(encode(image, "TIFF" if mode == "CMYK" else "PNG"))
+    assert decoded.shape == SCENE.shape
+    assert decoded.dtype == np.uint8
+
+
+def test_the_colours_under_a_transparent_pixel_are_kept() -> None:
+    image = Image.fromarray(SCENE)
+    image.putalpha(0)
+    np.testing.assert_array_equal(decode_image(encode(image)), SCENE)
+
+
+def test_exif_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # The camera was turned: show it rotated by 90 degrees clockwise.
+    data = encode(Image.fromarray(SCENE), "TIFF", exif=exif)
+    np.testing.assert_array_equal(decode_image(data), np.rot90(SCENE, -1))
+
+
+def test_16_bits_are_refused_not_cut() -> None:
+    deep = Image.fromarray(np.full((4, 4), 40_000, np.uint16))
+    with pytest.raises(UnsupportedImage, match="8 bits"):
+        decode_image(encode(deep))
+
+
+def test_16_bit_rgb_is_refused_though_pillow_would_cut_it() -> None:
+    rgb16 = (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", b"\0\0\0\2\0\0\0\2\x10\2\0\0\0")
+        + _chunk(b"IDAT", zlib.compress((b"\0" + b"\x80\1" * 6) * 2))
+        + _chunk(b"IEND", b"")
+    )
+    with pytest.raises(UnsupportedImage, match="8 bits"):
+        decode_image(rgb16)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content).to_bytes(4, "big")
+    return len(content).to_bytes(4, "big") + kind + content + checksum
+
+
+def test_too_many_pixels_are_refused_before_decoding() -> None:
+    with pytest.raises(ImageTooLarge, match="60 x 40"):
+        decode_image(encode(Image.fromarray(SCENE)), max_pixels=2399)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"GIF89a", b"<svg></svg>", b"%PDF-1.4"])
+def test_other_files_are_unsupported(data: bytes) -> None:
+    with pytest.raises(UnsupportedImage):
+        decode_image(data)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "TIFF", "WEBP", "BMP"])
+def test_a_truncated_image_is_an_error_that_says_so(file_format: str) -> None:
+    data = encode(Image.fromarray(SCENE), file_format)
+    for length in (len(data) // 2, len(data) - len(data) // 8):
+        with pytest.raises(DroneSegError) as caught:
+            decode_image(data[:length])
+        assert type(caught.value) in {BrokenImage, UnsupportedImage}
+
+
+def test_random_damage_never_escapes_as_another_error() -> None:
+    rng = np.random.default_rng(0)
+    for file_format in ("PNG", "JPEG", "TIFF", "WEBP", "BMP"):
+        data = bytearray(encode(Image.fromarray(SCENE), file_format))
+        for _ in range(40):
+            damaged = data.copy()
+            for position in rng.integers(0, len(data), 8):
+                damaged[position] = rng.integers(256)
+            try:
+                decode_image(bytes(damaged), max_pixels=1_000_000)
+            except DroneSegError:
+                continue

@@ -1,0 +1,46 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from droneseg.errors import InvalidArray
+from droneseg.plan import Label
+from droneseg.segmentation import Segmentation
+
+CLASSES = (Label(0, "none", "#000000"), Label(1, "roof", "#FF8000"), Label(2, "road", "#0000FF"))
+SEGMENTATION = Segmentation(np.array([[0, 2], [2, 2], [0, 0]], np.uint8), CLASSES)
+
+
+def decode(png: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(png))
+
+
+def test_classes_found() -> None:
+    assert SEGMENTATION.classes_found == [0, 2]
+    assert SEGMENTATION.pixel_counts.tolist() == [3, 0, 3]
+
+
+def test_label_png_holds_the_ids() -> None:
+    image = decode(SEGMENTATION.label_png())
+    assert image.mode == "L"
+    np.testing.assert_array_equal(np.asarray(image), SEGMENTATION.labels)
+
+
+def test_color_png_holds_the_colours() -> None:
+    image = decode(SEGMENTATION.color_png())
+    assert (image.mode, image.size) == ("RGB", (2, 3))
+    assert image.getpixel((1, 0)) == (0, 0, 255)
+    assert image.getpixel((0, 2)) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("alpha", "pixel"), [(0, (100, 100, 100)), (1, (0, 0, 255))])
+def test_overlay_goes_from_photo_to_colours(alpha: float, pixel: tuple[int, int, int]) -> None:
+    photo = np.full((3, 2, 3), 100, np.uint8)
+    image = decode(SEGMENTATION.overlay_png(photo, alpha))
+    assert image.getpixel((1, 0)) == pixel
+
+
+def test_an_overlay_on_another_photo_is_refused() -> None:
+    with pytest.raises(InvalidArray, match=r"\[3, 2, 3\]"):
+        SEGMENTATION.overlay(np.zeros((2, 3, 3), np.uint8))

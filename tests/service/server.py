@@ -1,0 +1,76 @@
+"""The real service in a subprocess."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parent.parent.parent
+START_S = 90
+STOP_S = 20
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running `bentoml serve service:DroneSeg`."""
+
+    url: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def wait_until_ready(self) -> list[int]:
+        """The statuses that /readyz gave until it was 200; 0 while nothing listened."""
+        statuses = []
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                statuses.append(httpx.get(f"{self.url}/readyz").status_code)
+            except httpx.TransportError:
+                statuses.append(0)
+            if statuses[-1] == 200:
+                return statuses
+            time.sleep(0.1)
+        raise AssertionError(f"not ready; its log:\n{self.log.read_text()}")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serve(folder: Path, **environment: str) -> Iterator[Server]:
+    """Start a server whose state lives in `folder`; stop it in the end."""
+    port = free_port()
+    log = folder / "server.log"
+    # Servers that share BENTOML_HOME wipe each other's metrics.
+    env = os.environ | {"BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "true"} | environment
+    command = [sys.executable, "-m", "bentoml", "serve", "service:DroneSeg"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            cwd=ROOT,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield Server(f"http://127.0.0.1:{port}", log, process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

@@ -1,0 +1,74 @@
+"""When the service says that it is ready, and what it says when it cannot be."""
+
+import shutil
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from droneseg.bundle import PROBES_FILE, Bundle, Probes
+from droneseg.scene import draw_scene
+from droneseg.segmentation import encode_png
+from tests.service.server import STOP_S, serve
+
+pytestmark = pytest.mark.service
+
+
+def test_ready_only_after_the_warm_up(two_folds_bundle: Bundle, tmp_path: Path) -> None:
+    with serve(tmp_path, DRONESEG_MODEL=str(two_folds_bundle.path)) as server:
+        statuses = server.wait_until_ready()
+        assert 503 in statuses
+        assert statuses[-1] == 200
+        log = server.log.read_text()
+        warm_up = log.count("path=/segment")
+        assert warm_up >= 12
+        assert log.rindex("path=/segment") < log.index("ready: model two_folds")
+    assert server.process.returncode == 0
+
+
+def test_a_missing_model_ends_the_server_with_the_command_that_brings_it(tmp_path: Path) -> None:
+    with serve(tmp_path, DRONESEG_MODEL=str(tmp_path / "none")) as server:
+        assert server.process.wait(STOP_S) != 0
+        log = server.log.read_text()
+        assert "dvc pull" in log
+        assert "DRONESEG_MODEL" in log
+
+
+def test_requests_during_the_warm_up_are_told_to_wait(
+    default_bundle: Bundle, tmp_path: Path
+) -> None:
+    photo = {"data": ("a.png", encode_png(draw_scene(20, 20, seed=0)))}
+    with serve(tmp_path, DRONESEG_MODEL=str(default_bundle.path)) as server:
+        for _ in range(600):
+            try:
+                answer = httpx.post(f"{server.url}/predict", files=photo, timeout=60)
+                break
+            except httpx.TransportError:
+                continue
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "model_not_ready"
+
+
+def test_a_model_that_does_not_reproduce_its_probes_never_gets_ready(
+    two_folds_bundle: Bundle, tmp_path: Path
+) -> None:
+    """The files are as the plan says, but the engine's logits are not."""
+    from dataclasses import replace
+
+    from droneseg.bundle import sha256
+
+    folder = Path(shutil.copytree(two_folds_bundle.path, tmp_path / "wrong"))
+    probes = two_folds_bundle.probes()
+    Probes(probes.tiles, probes.logits + np.float32(1), probes.stride).save(folder / PROBES_FILE)
+    files = {**two_folds_bundle.plan.files, PROBES_FILE: sha256(folder / PROBES_FILE)}
+    replace(two_folds_bundle.plan, files=files).sealed().save(folder / "plan.json")
+    with serve(tmp_path, DRONESEG_MODEL=str(folder)) as server:
+        for _ in range(100):
+            if "does not reproduce" in server.log.read_text():
+                break
+            try:
+                assert httpx.get(f"{server.url}/readyz", timeout=10).status_code != 200
+            except httpx.TransportError:
+                continue
+        assert "does not reproduce" in server.log.read_text()

@@ -1,0 +1,24 @@
+"""The serving process must never load what only training, export or reports need."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "nnunetv2", "evidently", "dvc", "export", "benchmarks")
+
+
+@pytest.mark.parametrize("module", ["droneseg", "droneseg.cli", "droneseg.engines.onnxruntime"])
+def test_droneseg_is_light(module: str) -> None:
+    assert_light(module, also=("bentoml", "service"))
+
+
+def test_service_is_light() -> None:
+    assert_light("service", also=("onnxruntime", "onnx"))
+
+
+def assert_light(module: str, also: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert not loaded & {*HEAVY, *also}

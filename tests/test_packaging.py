@@ -1,0 +1,44 @@
+"""What is declared in several places must agree."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+def project() -> dict[str, Any]:
+    table: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return table
+
+
+def test_the_bento_has_what_serving_on_a_cpu_needs() -> None:
+    extras = project()["optional-dependencies"]
+    needed = {*project()["dependencies"], *extras["cpu"], *extras["serve"]}
+    bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text())
+    assert set(bento["python"]["packages"]) == needed
+
+
+def test_every_direct_requirement_is_pinned_in_the_constraints() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {normal(line.split("==")[0]) for line in lines if not line.startswith("#")}
+    extras = project()["optional-dependencies"]
+    wanted = [
+        *project()["dependencies"],
+        *(r for name in extras if name != "gpu" for r in extras[name]),
+    ]
+    names = {normal(re.split(r"[\[<>=!,; ]", requirement)[0]) for requirement in wanted}
+    assert names - pinned == {"droneseg"}
+
+
+def test_the_constraints_are_versions_alone() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()[1:]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._!]+", line) for line in lines)
+    assert "torch==2.13.0" in lines
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
