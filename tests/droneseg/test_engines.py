@@ -50,9 +50,7 @@ def test_any_batch_gives_the_same_logits(two_folds_bundle: Bundle, count: int) -
     np.testing.assert_array_equal(together, np.repeat(alone, count, axis=0))
 
 
-def test_expanded_norms_are_a_hundred_times_more_accurate_on_padding(
-    default_bundle: Bundle, tmp_path: Path
-) -> None:
+def test_expanded_norms_are_a_hundred_times_more_accurate_on_padding(tmp_path: Path) -> None:
     """The reason for expand_instance_norm, measured on a norm over mostly one value."""
     values, info = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
     shape = [1, 2, 384, 384]
@@ -80,5 +78,5 @@ def test_expanded_norms_are_a_hundred_times_more_accurate_on_padding(
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         return float(np.abs(session.run(None, {"x": x})[0] - exact).max())
 
-    assert error(expand_instance_norm(path)) < error(path.read_bytes()) / 10
-    assert error(expand_instance_norm(path)) < 2e-6
+    assert error(expand_instance_norm(path)) < error(path.read_bytes()) / 100
+    assert error(expand_instance_norm(path)) < 2e-5
