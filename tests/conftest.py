@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.random_model import TrainedFolder
 from droneseg.bundle import Bundle
 from droneseg.predictor import Predictor
 from export.trained_model import TrainedModel
 from export.writer import BundleWriter
-from tests.trained import TrainedFolder
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "models" / "dubai_aerial"
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.random_model import TrainedFolder
 from droneseg.bundle import Bundle
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
 from export.reference import Reference
 from export.trained_model import TrainedModel
 from tests.parity.conftest import Photo, assert_parity
-from tests.trained import TrainedFolder, restore_trained_folder
+from tests.trained import restore_trained_folder
 
 pytestmark = pytest.mark.parity
 
