@@ -11,6 +11,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help install model serve test dev lint format bench load clean
 
 help:  ## Show this.

@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,6 +34,36 @@ def test_every_direct_requirement_is_pinned_in_the_constraints() -> None:
     ]
     names = {normal(re.split(r"[\[<>=!,; ]", requirement)[0]) for requirement in wanted}
     assert names - pinned == {"droneseg"}
+
+
+def test_serving_never_brings_pytorch() -> None:
+    serving = closure("droneseg", {"cpu", "serve", "models"})
+    assert {"bentoml", "onnxruntime", "dvc-gs"} <= serving
+    assert not serving & {"torch", "nnunetv2", "evidently"}
+    assert {"torch", "nnunetv2"} <= closure("droneseg", {"export"})
+
+
+def closure(name: str, extras: set[str]) -> set[str]:
+    """All that a distribution requires with these extras, by what is installed here."""
+    found: set[str] = set()
+    waiting = [(normal(name), frozenset(extras))]
+    seen = set()
+    while waiting:
+        entry = waiting.pop()
+        if entry in seen:
+            continue
+        seen.add(entry)
+        found.add(entry[0])
+        try:
+            requirements = metadata.requires(entry[0]) or []
+        except metadata.PackageNotFoundError:
+            continue
+        for requirement in map(Requirement, requirements):
+            marker = requirement.marker
+            wanted = marker is None or any(marker.evaluate({"extra": e}) for e in {"", *entry[1]})
+            if wanted:
+                waiting.append((normal(requirement.name), frozenset(requirement.extras)))
+    return found
 
 
 def test_the_constraints_are_versions_alone() -> None:
