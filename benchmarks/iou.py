@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from droneseg.bundle import DEFAULT_MODEL
 from droneseg.plan import InferencePlan, Label
 
 IGNORED = 255
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("images", type=Path, nargs="+", help="photos")
     parser.add_argument("--masks", type=Path, required=True, help="folder of NAME.png")
     parser.add_argument("--url", default="http://localhost:3000", help="default: %(default)s")
-    parser.add_argument("--model", type=Path, default=Path("models/dubai_aerial"))
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     options = parser.parse_args()
     labels = InferencePlan.load(options.model / "plan.json").labels
     confusion = np.zeros((len(labels), len(labels)), np.int64)

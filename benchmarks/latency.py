@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from benchmarks.machine import RESULTS, describe
 from benchmarks.random_model import TrainedFolder
-from droneseg.bundle import MODEL_FILE, Bundle
+from droneseg.bundle import DEFAULT_MODEL, MODEL_FILE, Bundle
 from droneseg.engines.onnxruntime import OnnxRuntimeEngine
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument(
         "--trained-folder", type=Path, help="the nnU-Net folder that the bundle was made from"
     )
-    parser.add_argument("--model", type=Path, default=Path("models/dubai_aerial"))
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.machine import RESULTS, describe
+from droneseg.bundle import DEFAULT_MODEL
 from droneseg.images import decode_image
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
@@ -19,7 +20,7 @@ from droneseg.segmentation import encode_png
 def main() -> None:
     """Draw the photo here, segment it in a process of its own, and write what that one took."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
-    parser.add_argument("--model", type=Path, default=Path("models/dubai_aerial"))
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     parser.add_argument("--height", type=int, default=4000)
     parser.add_argument("--width", type=int, default=6000)
     parser.add_argument("--photo", type=Path, help=argparse.SUPPRESS)

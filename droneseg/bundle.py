@@ -15,6 +15,8 @@ MODEL_FILE = "model.onnx"
 PROBES_FILE = "probes.npz"
 CARD_FILE = "README.md"
 
+DEFAULT_MODEL = Path("models/dubai_aerial")
+
 
 @dataclass(frozen=True, slots=True)
 class Probes:
@@ -59,7 +61,7 @@ class Bundle:
         folder = Path(path)
         if not (folder / PLAN_FILE).is_file():
             raise BundleNotFound(
-                f"no model bundle at '{folder}'. `dvc pull` brings the default model; "
+                f"no model bundle at '{folder}'. `make model` or `dvc pull` brings the default one; "
                 f"`python -m export TRAINED_FOLDER --output {folder}` makes one from a trained "
                 "nnU-Net; DRONESEG_MODEL picks another folder."
             )
@@ -82,12 +84,25 @@ class Bundle:
                 raise InvalidBundle(f"{self.path}: its plan does not name {required}")
         for name, expected in self.plan.files.items():
             if not (self.path / name).is_file():
-                raise InvalidBundle(f"{self.path}: {name} is missing; bring it with `dvc pull`")
+                raise InvalidBundle(f"{self.path}: {name} is missing; `dvc pull` brings it")
             if sha256(self.path / name) != expected:
                 raise InvalidBundle(
                     f"{self.path}: {name} is not the file that was exported (its SHA-256 differs); "
-                    "bring it again with `dvc pull --force`"
+                    "`dvc pull --force` brings it again"
                 )
+
+
+def find_bundle(model: Path, root: Path = Path()) -> Path:
+    """The folder of a bundle.
+
+    Args:
+        model: a path, absolute or relative to `root`, or the name of a folder below `root/models`.
+        root: the current folder if not given.
+    """
+    named = root / "models" / model
+    if len(model.parts) == 1 and named.is_dir():
+        return named
+    return root / model
 
 
 def sha256(path: Path) -> str:

@@ -12,24 +12,23 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from droneseg.bundle import Bundle
+from droneseg.bundle import DEFAULT_MODEL, Bundle, find_bundle
 from droneseg.errors import DroneSegError
 from droneseg.images import decode_image
 from droneseg.plan import InferencePlan
 from droneseg.predictor import Predictor
 from droneseg.segmentation import Segmentation
 
-DEFAULT_MODEL = "models/dubai_aerial"
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit status is 1 if anything could not be done."""
     options = _parser().parse_args(arguments)
     try:
+        bundle = Bundle.load(find_bundle(options.model))
         if options.command == "info":
-            print(describe(Bundle.load(options.model).plan))
+            print(describe(bundle.plan))
             return 0
-        return PredictCommand(options.images, options.output, options.model).run()
+        return PredictCommand(options.images, options.output, bundle).run()
     except DroneSegError as error:
         print(f"error [{error.code}]: {error.message}", file=sys.stderr)
     except OSError as error:
@@ -57,9 +56,10 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--model",
             type=Path,
-            default=os.environ.get("DRONESEG_MODEL", DEFAULT_MODEL),
+            default=Path(os.environ.get("DRONESEG_MODEL", DEFAULT_MODEL)),
             metavar="DIR",
-            help="a bundle; default: $DRONESEG_MODEL or " + DEFAULT_MODEL,
+            help="a bundle, or its name below models/; "
+            f"default: $DRONESEG_MODEL or {DEFAULT_MODEL}",
         )
     return parser
 
@@ -67,10 +67,10 @@ def _parser() -> argparse.ArgumentParser:
 class PredictCommand:
     """Segments files; bad ones are named, counted and skipped."""
 
-    def __init__(self, images: list[Path], output: Path, model: Path):
+    def __init__(self, images: list[Path], output: Path, bundle: Bundle):
         self._images = images
         self._output = output
-        self._model = model
+        self._bundle = bundle
         self._skipped = 0
         # Decoded photos whose result is still to come.
         self._waiting: deque[tuple[Path, NDArray[np.uint8]]] = deque()
@@ -78,7 +78,7 @@ class PredictCommand:
     def run(self) -> int:
         """Segment and write; the exit status."""
         self._refuse_clashes()
-        predictor = Predictor(self._model)
+        predictor = Predictor(self._bundle)
         self._output.mkdir(parents=True, exist_ok=True)
         with tqdm(total=len(self._images), unit="photo", desc="segmenting") as bar:
             for segmentation in predictor.stream(self._photos(bar)):

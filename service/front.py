@@ -4,7 +4,9 @@ import asyncio
 import logging
 
 import bentoml
+import numpy as np
 from bentoml.exceptions import BentoMLException
+from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
 from droneseg.errors import DroneSegError, InvalidRequest, ModelNotReady
@@ -88,24 +90,30 @@ class DroneSeg:
         if not self._ready:
             raise ModelNotReady("the model is warming up; /readyz says when it is ready")
         image = await asyncio.to_thread(decode_image, data, settings.max_pixels)
-        (outcome,) = await self.runner.to_async.segment([image])
-        if "error" in outcome:
-            raise PredictionFailed(outcome["error"])
-        segmentation = Segmentation(outcome["labels"], plan.labels)
+        segmentation = Segmentation(await self._ask_runner(image), plan.labels)
         return await asyncio.to_thread(Prediction.of, segmentation)
 
     async def _warm_up(self) -> None:
-        """Run predictions of the size of one window through the runner."""
-        while not await self.runner.is_ready(1):
-            await asyncio.sleep(RUNNER_POLL_S)
+        """Get ready: run photos of the size of one window through the runner until all succeed."""
         scene = draw_scene(*plan.patch_size, seed=0)
-        for _ in range(WARM_UP_CALLS):
-            (outcome,) = await self.runner.to_async.segment([scene])
-            if "labels" not in outcome:
-                logger.error("the warm-up failed, the service stays unready: %s", outcome)
-                return
-        self._ready = True
+        while not self._ready:
+            try:
+                if await self.runner.is_ready(1):
+                    for _ in range(WARM_UP_CALLS):
+                        await self._ask_runner(scene)
+                    self._ready = True
+            except Exception:
+                logger.exception("the warm-up failed; it is tried again")
+            await asyncio.sleep(RUNNER_POLL_S)
         logger.info("ready: model %s", plan.name)
+
+    async def _ask_runner(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The label map of a photo, from a batch with those of other clients."""
+        (outcome,) = await self.runner.to_async.segment([image])
+        if "error" in outcome:
+            raise PredictionFailed(outcome["error"])
+        labels: NDArray[np.uint8] = outcome["labels"]
+        return labels
 
 
 # The decorator returns a bentoml Service.

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from droneseg.bundle import find_bundle
+
 # The checkout, or the folder of a Bento: `bentoml serve` may be called from anywhere.
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,9 +33,4 @@ class Settings(BaseSettings):
     @property
     def model_path(self) -> Path:
         """Where the bundle lies."""
-        if len(self.model.parts) == 1 and not self.model.is_dir():
-            return ROOT / "models" / self.model
-        return ROOT / self.model
-
-
-settings = Settings()
+        return find_bundle(self.model, ROOT)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from droneseg.bundle import Bundle
+from droneseg.bundle import Bundle, find_bundle
 from droneseg.errors import BundleNotFound, InvalidBundle
 
 
@@ -13,7 +13,7 @@ def copy(one_axis_bundle: Bundle, tmp_path: Path) -> Path:
 
 
 def test_a_missing_bundle_names_the_commands_that_bring_one(tmp_path: Path) -> None:
-    with pytest.raises(BundleNotFound, match=r"dvc pull.*python -m export"):
+    with pytest.raises(BundleNotFound, match=r"make model.*python -m export"):
         Bundle.load(tmp_path / "nothing")
 
 
@@ -39,3 +39,11 @@ def test_probes_are_recorded(one_axis_bundle: Bundle) -> None:
     assert probes.tiles.shape == (2, 3, 64, 48)
     assert probes.logits.shape == (2, 4, 22, 16)
     assert probes.stride == 3
+
+
+def test_a_bundle_is_found_by_path_or_by_name(tmp_path: Path) -> None:
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    assert find_bundle(Path("mine"), tmp_path) == tmp_path / "models" / "mine"
+    assert find_bundle(Path("models/mine"), tmp_path) == tmp_path / "models" / "mine"
+    assert find_bundle(tmp_path / "elsewhere", tmp_path) == tmp_path / "elsewhere"
+    assert find_bundle(Path("none"), tmp_path) == tmp_path / "none"

@@ -68,7 +68,7 @@ def test_a_missing_model_says_how_to_get_one(
     assert main(["info", "--model", str(tmp_path / "none")]) == 1
     printed = capsys.readouterr().err
     assert "bundle_not_found" in printed
-    assert "dvc pull" in printed
+    assert "make model" in printed
 
 
 def test_info_describes_the_model(

@@ -40,7 +40,7 @@ def test_a_missing_model_ends_the_server_with_the_command_that_brings_it(tmp_pat
     with serve(tmp_path, DRONESEG_MODEL=str(tmp_path / "none")) as server:
         assert server.process.wait(STOP_S) != 0
         log = server.log.read_text()
-        assert "dvc pull" in log
+        assert "make model" in log
         assert "DRONESEG_MODEL" in log
 
 
