@@ -34,3 +34,6 @@ class Settings(BaseSettings):
     def model_path(self) -> Path:
         """Where the bundle lies."""
         return find_bundle(self.model, ROOT)
+
+
+settings = Settings()
