@@ -12,7 +12,7 @@ from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
 
 # Height and width in px; most photos are small, as in real use.
-SIZES = ((256, 256), (384, 512), (512, 512), (512, 512), (900, 1200))
+SIZES = ((256, 256), (384, 512), (512, 512), (512, 512), (600, 800))
 PHOTOS = [encode_png(draw_scene(*size, seed=seed)) for seed, size in enumerate(SIZES)]
 SHAPES = [list(size) for size in SIZES]
 

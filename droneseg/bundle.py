@@ -61,8 +61,8 @@ class Bundle:
         folder = Path(path)
         if not (folder / PLAN_FILE).is_file():
             raise BundleNotFound(
-                f"no model bundle at '{folder}'. `make model` or `dvc pull` brings the default one; "
-                f"`python -m export TRAINED_FOLDER --output {folder}` makes one from a trained "
+                f"no model bundle at '{folder}'. `make model` or `dvc pull` brings the default "
+                f"one; `python -m export TRAINED_FOLDER --output {folder}` makes one from a trained "
                 "nnU-Net; DRONESEG_MODEL picks another folder."
             )
         bundle = cls(folder, InferencePlan.load(folder / PLAN_FILE))
