@@ -68,12 +68,13 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
+    machine = describe()
     with tempfile.TemporaryDirectory() as folder:
         cases = [default_plan(Path(folder))]
         if options.trained_folder:
             cases.append(bundle_case(options.model, options.trained_folder))
         results = [measure(case, options.repeats) for case in cases]
-    write({"machine": describe(), "results": [asdict(result) for result in results]})
+    write({"machine": machine, "results": [asdict(result) for result in results]})
     print((RESULTS / "latency.md").read_text())
 
 

@@ -28,6 +28,7 @@ def main() -> None:
     if options.photo:
         print(segment(options.model, options.photo))
         return
+    machine = describe()
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.png"
         photo.write_bytes(encode_png(large_scene(options.height, options.width)))
@@ -36,11 +37,11 @@ def main() -> None:
             [*command, "--photo", str(photo)], capture_output=True, text=True, check=True
         )
     report = {
-        "machine": describe(),
+        "machine": machine,
         "model": options.model.name,
         "height": options.height,
         "width": options.width,
-        "peak_mb": int(done.stdout) // 1000,
+        "peak_mb": int(done.stdout) * 1024 // 1_000_000,
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "memory.json").write_text(json.dumps(report, indent=2) + "\n")
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def segment(model: Path, photo: Path) -> int:
-    """Load, decode, segment; the VmHWM of this process in kB."""
+    """Load, decode, segment; the VmHWM of this process in KiB."""
     Predictor(model).segment([decode_image(photo.read_bytes())])
     status = Path("/proc/self/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if "VmHWM" in line))

@@ -16,6 +16,8 @@ PROBES_FILE = "probes.npz"
 CARD_FILE = "README.md"
 
 DEFAULT_MODEL = Path("models/dubai_aerial")
+# A folder for its own sake: forced on all of models/, DVC would delete what it does not know.
+AGAIN = f"`dvc pull --force {DEFAULT_MODEL}` brings the default one again; export any other again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,9 @@ class Bundle:
         folder = Path(path)
         if not (folder / PLAN_FILE).is_file():
             raise BundleNotFound(
-                f"no model bundle at '{folder}'. `make model` or `dvc pull` brings the default "
-                f"one; `python -m export TRAINED_FOLDER --output {folder}` makes one from a trained "
-                "nnU-Net; DRONESEG_MODEL picks another folder."
+                f"no model bundle at '{folder}'. `make model` (or `dvc pull {DEFAULT_MODEL}`) "
+                "brings the default one; `python -m export TRAINED_FOLDER --output "
+                f"{folder}` makes one from a trained nnU-Net; DRONESEG_MODEL picks another folder."
             )
         bundle = cls(folder, InferencePlan.load(folder / PLAN_FILE))
         bundle._check_files()
@@ -84,11 +86,11 @@ class Bundle:
                 raise InvalidBundle(f"{self.path}: its plan does not name {required}")
         for name, expected in self.plan.files.items():
             if not (self.path / name).is_file():
-                raise InvalidBundle(f"{self.path}: {name} is missing; `dvc pull` brings it")
+                raise InvalidBundle(f"{self.path}: {name} is missing; {AGAIN}")
             if sha256(self.path / name) != expected:
                 raise InvalidBundle(
-                    f"{self.path}: {name} is not the file that was exported (its SHA-256 differs); "
-                    "`dvc pull --force` brings it again"
+                    f"{self.path}: {name} is not the file that was exported (its SHA-256 "
+                    f"differs); {AGAIN}"
                 )
 
 
@@ -99,9 +101,8 @@ def find_bundle(model: Path, root: Path = Path()) -> Path:
         model: a path, absolute or relative to `root`, or the name of a folder below `root/models`.
         root: the current folder if not given.
     """
-    named = root / "models" / model
-    if len(model.parts) == 1 and named.is_dir():
-        return named
+    if len(model.parts) == 1 and not (root / model).is_dir():
+        return root / "models" / model
     return root / model
 
 

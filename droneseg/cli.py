@@ -120,6 +120,11 @@ class PredictCommand:
                     f"{other} and {path} would both be written as {path.stem}_*.png; "
                     "write them to different folders"
                 )
+            if path.parent.resolve() == self._output.resolve():
+                raise NameClash(
+                    f"{self._output} is the folder of {path}: results could overwrite what lies "
+                    "beside it; write them to another folder"
+                )
 
 
 class NameClash(DroneSegError):

@@ -1,6 +1,7 @@
 """Image files to RGB arrays, upright and within limits."""
 
 import io
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]
         raise UnsupportedImage(f"not an image in one of the formats {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError:
         raise ImageTooLarge(
-            f"the image is too large to open; at most {max_pixels} pixels are allowed"
+            f"the image is too large; at most {min(max_pixels, MAX_PIXELS)} pixels are allowed"
         ) from None
     except Exception as error:
         raise BrokenImage(f"the image cannot be read: {error}") from error
@@ -48,9 +49,11 @@ def _check(image: Image.Image, max_pixels: int) -> None:
         raise ImageTooLarge(
             f"the image has {image.width} x {image.height} pixels; at most {max_pixels} are allowed"
         )
-    # Pillow opens 16-bit RGB as 8-bit RGB without a word; its raw mode tells.
+    # Pillow opens 16-bit RGB as 8-bit RGB without a word; its raw mode tells (RGB;16B and the like,
+    # but not BGR;16, which is 16 bits a pixel).
     raw_modes = [str(tile[3]) for tile in getattr(image, "tile", [])]
-    if image.mode.startswith(("I", "F")) or any(";16" in mode for mode in raw_modes):
+    deep = any(re.search(r";16[BLNS]", mode) for mode in raw_modes)
+    if image.mode.startswith(("I", "F")) or deep:
         raise UnsupportedImage(
             "the image has more than 8 bits a channel; scale it to 8 bits as in training"
         )
@@ -58,6 +61,14 @@ def _check(image: Image.Image, max_pixels: int) -> None:
 
 def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     try:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        image.load()
+        return np.asarray(_upright(image).convert("RGB"))
     except Exception as error:
         raise BrokenImage(f"the image cannot be decoded to its end: {error}") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - damaged EXIF, of which the pixels know nothing
+        return image

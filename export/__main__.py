@@ -18,6 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DroneSegError as error:
         print(f"error [{error.code}]: {error.message}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"error [io_error]: {error}", file=sys.stderr)
+        return 1
     print(f"{bundle.path}: {bundle.plan.name} {bundle.plan.content_hash[:12]}")
     if bundle.plan.verification:
         print(_summary(bundle.plan.verification))
@@ -41,9 +44,10 @@ def _parser() -> argparse.ArgumentParser:
         "--checkpoint", default="checkpoint_final.pth", metavar="FILE", help="default: %(default)s"
     )
     parser.add_argument(
-        "--trust-checkpoint",
+        "--trust",
         action="store_true",
-        help="load a checkpoint that holds objects of any class; that can run code from the file",
+        help="load objects of any class and build networks of any module: this can run code that "
+        "the folder brings or names",
     )
     parser.add_argument(
         "--colors", nargs="+", default=(), metavar="CLASS=#RRGGBB", help="colours of the classes"
@@ -59,21 +63,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(options: argparse.Namespace) -> Bundle:
     # PyTorch takes seconds to import: not before the arguments have been read.
-    from export.errors import ExportError
     from export.proof import Photo
     from export.trained_model import TrainedModel
     from export.writer import BundleWriter
 
-    try:
-        photos = [Photo(path.name, decode_image(path.read_bytes())) for path in options.images]
-        notes = options.notes.read_text(encoding="utf-8") if options.notes else ""
-    except OSError as error:
-        raise ExportError(f"cannot read {error.filename}: {error.strerror}") from error
+    photos = [Photo(path.name, decode_image(path.read_bytes())) for path in options.images]
+    notes = options.notes.read_text(encoding="utf-8") if options.notes else ""
     model = TrainedModel.load(
         options.trained_folder,
         tuple(options.folds),
         options.checkpoint,
-        trust=options.trust_checkpoint,
+        trust=options.trust,
     )
     writer = BundleWriter(model, options.output.name, _colors(options.colors), notes)
     return writer.write(options.output, photos)

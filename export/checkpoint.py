@@ -1,6 +1,7 @@
 """Checkpoint: the weights of one fold, loaded without running any code from the file."""
 
 import pickle
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ SAFE_GLOBALS: list[Any] = [
     scalar,
     # The name that NumPy 1 wrote.
     (scalar, "numpy.core.multiarray.scalar"),
-    *(getattr(np.dtypes, name) for name in np.dtypes.__all__ if name.endswith("DType")),
+    *{type(np.dtype(code)) for code in np.typecodes["AllInteger"] + np.typecodes["AllFloat"] + "?"},
 ]
 
 
@@ -69,11 +70,13 @@ def _load(path: Path, *, trust: bool) -> dict[str, Any]:
         with torch.serialization.safe_globals(SAFE_GLOBALS):
             content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=not trust)
     except pickle.UnpicklingError as error:
+        refused = re.search(r"GLOBAL (\S+)", str(error))
+        if refused is None:
+            raise ExportError(f"{path} is no checkpoint of PyTorch") from error
         raise UntrustedCheckpoint(
-            f"{path} holds more than tensors and plain values, and loading that can run code from "
-            "the file. If you trust who made it, export with --trust-checkpoint. "
-            f"({str(error).splitlines()[0]})"
+            f"{path} holds {refused[1]}, and loading objects of other classes than tensors and "
+            "plain values can run code from the file. If you trust who made it, export with --trust"
         ) from error
-    except (EOFError, OSError, RuntimeError) as error:
+    except (AttributeError, EOFError, ImportError, KeyError, OSError, RuntimeError) as error:
         raise ExportError(f"{path} cannot be read as a checkpoint: {error}") from error
     return content

@@ -21,6 +21,12 @@ class UntrustedCheckpoint(ExportError):
     code = "untrusted_checkpoint"
 
 
+class UntrustedPlans(ExportError):
+    """The plans name code from outside of PyTorch and nnU-Net's architectures, which would run."""
+
+    code = "untrusted_plans"
+
+
 class ProofFailed(ExportError):
     """The exported model does not agree with nnU-Net's predictor; the message says where."""
 

@@ -18,12 +18,15 @@ from torch import nn
 from droneseg.plan import SCHEMA_VERSION, Channel, InferencePlan, Label, Source
 from export.checkpoint import Checkpoint
 from export.colors import label_colors
-from export.errors import ExportError, UnsupportedModel
+from export.errors import ExportError, UnsupportedModel, UntrustedPlans
 
 # nnUNetPredictor's defaults.
 TILE_STEP_SIZE = 0.5
 GAUSSIAN_SIGMA_SCALE = 1 / 8
 MAX_CLASSES = 254
+# Protobuf's limit, with room for the graph.
+MAX_WEIGHT_BYTES = 2_000_000_000
+ARCHITECTURES = "dynamic_network_architectures."
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class TrainedModel:
             folder: holds plans.json, dataset.json and fold_N.
             folds: numbers or `all`; every fold that has the checkpoint if empty.
             checkpoint_name: the file in each fold.
-            trust: see Checkpoint.load.
+            trust: unpickle objects of any class and build networks from any module; both can run
+                code that the folder brings or names.
 
         Raises:
             ExportError: something is missing.
@@ -67,17 +71,24 @@ class TrainedModel:
             Checkpoint.load(folder / f"fold_{fold}" / checkpoint_name, trust=trust)
             for fold in folds
         )
-        plans = PlansManager(str(folder / "plans.json"))
-        model = cls(
-            folder,
-            plans,
-            _configuration(plans, checkpoints[0].configuration),
-            load_json(str(folder / "dataset.json")),
-            folds,
-            checkpoint_name,
-            checkpoints,
-        )
-        model._refuse_unsupported()
+        try:
+            plans = PlansManager(str(folder / "plans.json"))
+            model = cls(
+                folder,
+                plans,
+                _configuration(plans, checkpoints[0].configuration),
+                load_json(str(folder / "dataset.json")),
+                folds,
+                checkpoint_name,
+                checkpoints,
+            )
+            model._refuse_unsupported()
+            if not trust:
+                model._refuse_foreign_code()
+        except (KeyError, TypeError, ValueError) as error:
+            raise ExportError(
+                f"{folder}: plans.json or dataset.json is not as nnU-Net writes it: {error!r}"
+            ) from error
         return model
 
     @property
@@ -151,11 +162,35 @@ class TrainedModel:
             ) from error
         return network.eval()
 
+    def _weight_bytes(self) -> int:
+        """Bytes of all folds; nnU-Net's state dicts name shared tensors several times."""
+        tensors = {
+            tensor.data_ptr(): tensor.nbytes
+            for checkpoint in self.checkpoints
+            for tensor in checkpoint.weights.values()
+        }
+        return sum(tensors.values())
+
     def _refuse_unsupported(self) -> None:
         """Name the first thing that the runtime would not match exactly."""
         for unsupported, what in self._checks():
             if unsupported:
                 raise UnsupportedModel(f"{what} (not supported yet; nothing was written)")
+
+    def _refuse_foreign_code(self) -> None:
+        """nnU-Net imports and calls whatever plans.json names as a class."""
+        configuration = self.configuration
+        arguments = configuration.network_arch_init_kwargs
+        named = [arguments[key] for key in configuration.network_arch_init_kwargs_req_import]
+        foreign = [name for name in named if name and not name.startswith("torch.nn.")]
+        if not configuration.network_arch_class_name.startswith(ARCHITECTURES):
+            foreign.append(configuration.network_arch_class_name)
+        if foreign:
+            raise UntrustedPlans(
+                f"plans.json builds its network from {', '.join(foreign)}, which is code from "
+                f"outside of torch.nn and {ARCHITECTURES[:-1]}. If you trust who made it, export "
+                "with --trust"
+            )
 
     def _checks(self) -> list[tuple[bool, str]]:
         plans, configuration = self.plans.plans, self.configuration
@@ -175,6 +210,11 @@ class TrainedModel:
                 f"the labels are not numbered 0 to {len(labels) - 1}: {labels}",
             ),
             (len(labels) > MAX_CLASSES, f"{len(labels)} classes; at most {MAX_CLASSES} fit"),
+            (
+                self._weight_bytes() > MAX_WEIGHT_BYTES,
+                f"the weights of {len(self.folds)} folds take {self._weight_bytes() / 1e9:.1f} GB; "
+                "an ONNX file holds 2 GB",
+            ),
             (plans.get("label_manager", "LabelManager") != "LabelManager", "a custom LabelManager"),
             (reader != "NaturalImage2DIO", f"the images are read by {reader}"),
             (preprocessor != "DefaultPreprocessor", f"the preprocessor is {preprocessor}"),
@@ -215,5 +255,5 @@ def _find_folds(folder: Path, checkpoint_name: str) -> tuple[str, ...]:
 def _configuration(plans: PlansManager, name: str) -> ConfigurationManager:
     try:
         return plans.get_configuration(name)
-    except (KeyError, ValueError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         raise ExportError(f"plans.json has no configuration '{name}'") from error

@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 import bentoml
+import httpx
 import numpy as np
 from bentoml.exceptions import BentoMLException
 from numpy.typing import NDArray
@@ -14,8 +15,9 @@ from droneseg.images import decode_image
 from droneseg.plan import InferencePlan
 from droneseg.scene import draw_scene
 from droneseg.segmentation import Segmentation
+from service.middleware import ErrorShape, TrailingSlash
 from service.payloads import Base64Image, Prediction, decode_base64, errors_as_json
-from service.routes import TrailingSlash, routes
+from service.routes import routes
 from service.runner import Runner
 from service.settings import settings
 
@@ -26,12 +28,21 @@ logger = logging.getLogger("bentoml.droneseg")
 WARM_UP_CALLS = 12
 # A runner loads its model and checks its hashes and probe tiles first.
 RUNNER_POLL_S = 0.2
+# BentoML gives up later than we do: its answer has no code.
+GRACE_S = 5
 
 
 class PredictionFailed(DroneSegError):
     """The engine failed on a photo that is well-formed."""
 
     code = "prediction_failed"
+
+
+class DeadlineExceeded(DroneSegError):
+    """The photo, or those before it in the queue, took longer than the timeout."""
+
+    status = 504
+    code = "deadline_exceeded"
 
 
 def load_plan() -> InferencePlan:
@@ -52,7 +63,7 @@ plan = load_plan()
 
 
 @bentoml.asgi_app(routes, path="/")
-@bentoml.service(name="DroneSeg", workers=1, traffic={"timeout": settings.timeout_s})
+@bentoml.service(name="DroneSeg", workers=1, traffic={"timeout": settings.timeout_s + GRACE_S})
 class DroneSeg:
     """Segments aerial photos exactly as the trained nnU-Net does."""
 
@@ -83,7 +94,7 @@ class DroneSeg:
         text = req.image_b64 if req else image_b64
         if text is None:
             raise InvalidRequest('send {"image_b64": "..."} or {"req": {"image_b64": "..."}}')
-        return await self.segment(decode_base64(text))
+        return await self.segment(await asyncio.to_thread(decode_base64, text))
 
     async def segment(self, data: bytes) -> Prediction:
         """Decode a photo, let the runner segment it, and encode the answer."""
@@ -102,14 +113,29 @@ class DroneSeg:
                     for _ in range(WARM_UP_CALLS):
                         await self._ask_runner(scene)
                     self._ready = True
-            except Exception:
-                logger.exception("the warm-up failed; it is tried again")
+                    logger.info("ready: model %s", plan.name)
+            except DroneSegError as error:
+                logger.warning("the warm-up failed and is tried again: %s", error.message)
             await asyncio.sleep(RUNNER_POLL_S)
-        logger.info("ready: model %s", plan.name)
 
     async def _ask_runner(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The label map of a photo, from a batch with those of other clients."""
-        (outcome,) = await self.runner.to_async.segment([image])
+        """The label map of a photo, from a batch with those of other clients.
+
+        Raises:
+            DeadlineExceeded: it took too long.
+            ModelNotReady: the runner has stopped, or its queue is full.
+            PredictionFailed: the engine failed.
+        """
+        try:
+            async with asyncio.timeout(settings.timeout_s):
+                (outcome,) = await self.runner.to_async.segment([image])
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"no answer within {settings.timeout_s:g} s; send smaller photos, or fewer at once"
+            ) from None
+        except (BentoMLException, httpx.HTTPError) as error:
+            logger.warning("the runner did not answer: %r", error)
+            raise ModelNotReady("the model is overloaded or restarting; try again later") from error
         if "error" in outcome:
             raise PredictionFailed(outcome["error"])
         labels: NDArray[np.uint8] = outcome["labels"]
@@ -118,3 +144,4 @@ class DroneSeg:
 
 # The decorator returns a bentoml Service.
 DroneSeg.add_asgi_middleware(TrailingSlash)  # type: ignore[attr-defined]
+DroneSeg.add_asgi_middleware(ErrorShape)  # type: ignore[attr-defined]

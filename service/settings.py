@@ -25,10 +25,10 @@ class Settings(BaseSettings):
     )
     max_batch_size: Annotated[
         int, Field(gt=0, description="photos that the runner takes at once")
-    ] = 8
+    ] = 4
     timeout_s: Annotated[
         float, Field(gt=0, description="a request that takes longer is given up")
-    ] = 120
+    ] = 600
 
     @property
     def model_path(self) -> Path:

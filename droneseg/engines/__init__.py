@@ -20,6 +20,11 @@ class Engine(Protocol):
         """The runtime and its device, such as `onnxruntime-cpu`."""
         ...
 
+    @property
+    def batch_pixels(self) -> int:
+        """Pixels of all tiles of a batch that suits the runtime."""
+        ...
+
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the logits [N, K, H, W] of the tiles [N, C, H, W] into `out`.
 

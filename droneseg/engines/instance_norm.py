@@ -18,12 +18,10 @@ ROWS, COLUMNS, PER_CHANNEL = "droneseg.rows", "droneseg.columns", "droneseg.per_
 def expand_instance_norm(model_path: Path) -> bytes:
     """The ONNX model with every InstanceNormalization as simple operators.
 
-    External data stays outside: the session must be told the folder.
-
     Args:
         model_path: a model of opset 18 or later whose normalised tensors are [N, C, H, W].
     """
-    model = onnx.load(model_path, load_external_data=False)
+    model = onnx.load(model_path)
     nodes: list[NodeProto] = []
     for index, node in enumerate(model.graph.node):
         nodes.extend(_expand(node, f"norm{index}") if node.op_type == OPERATOR else [node])

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from droneseg.engines.instance_norm import expand_instance_norm
 
-PROVIDERS = {"CUDAExecutionProvider": "cuda", "CPUExecutionProvider": "cpu"}
+CPU = "CPUExecutionProvider"
+# TF32, the default, has 10 bits of mantissa: too few for `exact`.
+CUDA = ("CUDAExecutionProvider", {"use_tf32": "0"})
 ERRORS_ONLY = 3
-EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class OnnxRuntimeEngine:
@@ -27,19 +28,40 @@ class OnnxRuntimeEngine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or available_cores()
         options.log_severity_level = ERRORS_ONLY
-        options.add_session_config_entry(EXTERNAL_DATA_FOLDER, str(model_path.parent))
-        available = onnxruntime.get_available_providers()
-        providers = [name for name in PROVIDERS if name in available]
-        on_cpu = PROVIDERS[providers[0]] == "cpu"
-        model = expand_instance_norm(model_path) if on_cpu else model_path
-        self._session = onnxruntime.InferenceSession(model, options, providers=providers)
+        self._options = options
+        self._session = self._open(model_path)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
+
+    def _open(self, model_path: Path) -> onnxruntime.InferenceSession:
+        """A session on the GPU, or else on the CPU with accurate norms.
+
+        ONNX Runtime lists the providers that it was built with, whether there is a device or not,
+        and falls back to the CPU by itself.
+        """
+        if CUDA[0] in onnxruntime.get_available_providers():
+            session = onnxruntime.InferenceSession(model_path, self._options, providers=[CUDA, CPU])
+            if session.get_providers()[0] == CUDA[0]:
+                return session
+        model = expand_instance_norm(model_path)
+        return onnxruntime.InferenceSession(model, self._options, providers=[CPU])
 
     @property
     def name(self) -> str:
         """`onnxruntime-cuda` or `onnxruntime-cpu`."""
-        return f"onnxruntime-{PROVIDERS[self._session.get_providers()[0]]}"
+        return "onnxruntime-cuda" if self._on_gpu else "onnxruntime-cpu"
+
+    @property
+    def batch_pixels(self) -> int:
+        """One tile of 384 x 384 on a CPU, where two or four at a time took 8 % longer.
+
+        On a GPU, where this has not been measured, eight.
+        """
+        return (8 if self._on_gpu else 1) * 384 * 384
+
+    @property
+    def _on_gpu(self) -> bool:
+        return bool(self._session.get_providers()[0] == CUDA[0])
 
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the logits of the tiles into `out`, without a copy on the CPU."""

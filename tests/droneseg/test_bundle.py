@@ -46,4 +46,4 @@ def test_a_bundle_is_found_by_path_or_by_name(tmp_path: Path) -> None:
     assert find_bundle(Path("mine"), tmp_path) == tmp_path / "models" / "mine"
     assert find_bundle(Path("models/mine"), tmp_path) == tmp_path / "models" / "mine"
     assert find_bundle(tmp_path / "elsewhere", tmp_path) == tmp_path / "elsewhere"
-    assert find_bundle(Path("none"), tmp_path) == tmp_path / "none"
+    assert find_bundle(Path("none"), tmp_path) == tmp_path / "models" / "none"

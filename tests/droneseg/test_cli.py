@@ -62,6 +62,17 @@ def test_photos_that_would_overwrite_each_other_are_refused(
     assert not out.exists()
 
 
+def test_results_never_go_among_the_photos(
+    photos: Path, two_folds_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    annotation = photos / "photo0_labels.png"
+    annotation.write_bytes(b"mine")
+    model = str(two_folds_bundle.path)
+    assert main(["predict", f"{photos}/photo0.png", "-o", str(photos), "--model", model]) == 1
+    assert "name_clash" in capsys.readouterr().err
+    assert annotation.read_bytes() == b"mine"
+
+
 def test_a_missing_model_says_how_to_get_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,23 @@ def test_exif_orientation_is_applied() -> None:
     np.testing.assert_array_equal(decode_image(data), np.rot90(SCENE, -1))
 
 
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "JPEG"])
+def test_damaged_exif_does_not_lose_the_photo(file_format: str) -> None:
+    data = encode(Image.fromarray(SCENE), file_format, exif=b"Exif\0\0damaged")
+    assert decode_image(data).shape == SCENE.shape
+
+
+def test_16_bits_a_pixel_are_not_16_bits_a_channel() -> None:
+    """A BMP of 5, 6 and 5 bits."""
+    header = (40).to_bytes(4, "little") + b"\2\0\0\0\1\0\0\0\1\0\x10\0" + b"\3\0\0\0" + bytes(20)
+    masks = b"".join(m.to_bytes(4, "little") for m in (0xF800, 0x07E0, 0x001F))
+    pixels = b"\x00\xf8\x1f\x00"
+    offset = 14 + len(header) + len(masks)
+    size = (offset + len(pixels)).to_bytes(4, "little")
+    data = b"BM" + size + bytes(4) + offset.to_bytes(4, "little") + header + masks + pixels
+    assert decode_image(data).tolist() == [[[255, 0, 0], [0, 0, 255]]]
+
+
 def test_16_bits_are_refused_not_cut() -> None:
     deep = Image.fromarray(np.full((4, 4), 40_000, np.uint16))
     with pytest.raises(UnsupportedImage, match="8 bits"):

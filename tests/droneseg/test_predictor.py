@@ -22,6 +22,10 @@ class CountingEngine:
     def name(self) -> str:
         return self._engine.name
 
+    @property
+    def batch_pixels(self) -> int:
+        return self._engine.batch_pixels
+
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         self.batches.append(len(tiles))
         self._engine.run(tiles, out)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from export import trained_model
 from export.colors import label_colors
-from export.errors import ExportError, UnsupportedModel
+from export.errors import ExportError, UnsupportedModel, UntrustedPlans
 from export.trained_model import TrainedModel
 
 Json = dict[str, Any]
@@ -65,6 +66,39 @@ def test_what_the_dataset_asks_for_and_is_not_supported_is_named(
     order = {"regions_class_order": [1, 2]}
     edit(folder / "dataset.json", lambda dataset: dataset.update(change | order))
     with pytest.raises(UnsupportedModel, match=named):
+        TrainedModel.load(folder)
+
+
+@pytest.mark.parametrize("where", ["nonlin", "network_class_name"])
+def test_plans_that_name_foreign_code_need_the_flag(folder: Path, where: str) -> None:
+    trace = folder / "trace"
+
+    def poison(plans: Json) -> None:
+        architecture = plans["configurations"]["2d"]["architecture"]
+        if where == "nonlin":
+            touch = {"nonlin": "os.system", "nonlin_kwargs": {"command": f"touch {trace}"}}
+            architecture["arch_kwargs"].update(touch)
+        else:
+            architecture["network_class_name"] = "os.system"
+
+    edit(folder / "plans.json", poison)
+    with pytest.raises(UntrustedPlans, match=r"os\.system"):
+        TrainedModel.load(folder).networks()
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"configurations": {}}'])
+def test_plans_of_another_shape_are_an_error(folder: Path, content: str) -> None:
+    (folder / "plans.json").write_text(content)
+    with pytest.raises(ExportError):
+        TrainedModel.load(folder)
+
+
+def test_more_weights_than_onnx_holds_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trained_model, "MAX_WEIGHT_BYTES", 1000)
+    with pytest.raises(UnsupportedModel, match="an ONNX file holds 2 GB"):
         TrainedModel.load(folder)
 
 

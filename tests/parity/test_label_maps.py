@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.random_model import TrainedFolder
+from benchmarks.random_model import MIN_CLASS_SHARE, MIN_MEDIAN_GAP, TrainedFolder
 from droneseg.bundle import Bundle
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
@@ -94,6 +94,19 @@ def test_default_model(
 ) -> None:
     photo = photos(default_predictor.plan.patch_size)[kind]
     assert_parity(default_predictor, default_reference, photo)
+
+
+@pytest.mark.parametrize("model", ["two_folds", "one_axis"])
+def test_the_random_models_decide_by_more_than_noise(
+    model: str, request: pytest.FixtureRequest
+) -> None:
+    """Otherwise parity would say nothing."""
+    predictor: Predictor = request.getfixturevalue(f"{model}_predictor")
+    logits = predictor.logits(draw_scene(100, 90, seed=50))
+    first, second = np.sort(logits, axis=0)[:-3:-1]
+    assert np.median(first - second) >= MIN_MEDIAN_GAP
+    shares = np.bincount(logits.argmax(axis=0).ravel()) / first.size
+    assert np.count_nonzero(shares >= MIN_CLASS_SHARE) >= 3
 
 
 def test_photos_that_share_batches_are_predicted_as_if_alone(

@@ -6,8 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,16 @@ class Server:
     url: str
     log: Path
     process: subprocess.Popen[bytes]
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what the server will do; it may not even listen yet."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            with suppress(httpx.TransportError):
+                if condition():
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"waited in vain; the log:\n{self.log.read_text()}")
 
     def wait_until_ready(self) -> list[int]:
         """The statuses that /readyz gave until it was 200; 0 while nothing listened."""

@@ -1,6 +1,8 @@
 """When the service says that it is ready, and what it says when it cannot be."""
 
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +13,12 @@ import pytest
 from droneseg.bundle import PROBES_FILE, Bundle, Probes, sha256
 from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
-from tests.service.server import STOP_S, serve
+from tests.service.server import STOP_S, Server, serve
 
 pytestmark = pytest.mark.service
 
 
+PHOTO = {"data": ("a.png", encode_png(draw_scene(20, 20, seed=0)))}
 # BentoML's batch optimiser trains itself on the first ones.
 WARM_UP_CALLS = 12
 
@@ -47,16 +50,36 @@ def test_a_missing_model_ends_the_server_with_the_command_that_brings_it(tmp_pat
 def test_requests_during_the_warm_up_are_told_to_wait(
     default_bundle: Bundle, tmp_path: Path
 ) -> None:
-    photo = {"data": ("a.png", encode_png(draw_scene(20, 20, seed=0)))}
     with serve(tmp_path, DRONESEG_MODEL=str(default_bundle.path)) as server:
-        for _ in range(600):
-            try:
-                answer = httpx.post(f"{server.url}/predict", files=photo, timeout=60)
-                break
-            except httpx.TransportError:
-                continue
+        server.wait_until(lambda: httpx.get(f"{server.url}/livez").status_code == 200)
+        answer = httpx.post(f"{server.url}/predict", files=PHOTO, timeout=60)
         assert answer.status_code == 503
         assert answer.json()["code"] == "model_not_ready"
+
+
+def test_while_the_runner_is_dead_requests_are_told_to_wait(
+    two_folds_bundle: Bundle, tmp_path: Path
+) -> None:
+    with serve(tmp_path, DRONESEG_MODEL=str(two_folds_bundle.path)) as server:
+        server.wait_until_ready()
+        os.kill(runner_pid(server), signal.SIGKILL)
+        answer = httpx.post(f"{server.url}/predict", files=PHOTO, timeout=60)
+        assert (answer.status_code, answer.json().get("code")) == (503, "model_not_ready")
+        # BentoML starts it again.
+        server.wait_until_ready()
+        assert httpx.post(f"{server.url}/predict", files=PHOTO, timeout=60).status_code == 200
+
+
+def runner_pid(server: Server) -> int:
+    """The child of the server that BentoML started for the runner."""
+    parent = server.process.pid
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    (runner,) = (
+        int(pid)
+        for pid in children
+        if b"DroneSegRunner" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    )
+    return runner
 
 
 def test_a_model_that_does_not_reproduce_its_probes_never_gets_ready(
@@ -69,11 +92,5 @@ def test_a_model_that_does_not_reproduce_its_probes_never_gets_ready(
     files = {**two_folds_bundle.plan.files, PROBES_FILE: sha256(folder / PROBES_FILE)}
     replace(two_folds_bundle.plan, files=files).sealed().save(folder / "plan.json")
     with serve(tmp_path, DRONESEG_MODEL=str(folder)) as server:
-        for _ in range(100):
-            if "does not reproduce" in server.log.read_text():
-                break
-            try:
-                assert httpx.get(f"{server.url}/readyz", timeout=10).status_code != 200
-            except httpx.TransportError:
-                continue
-        assert "does not reproduce" in server.log.read_text()
+        server.wait_until(lambda: "does not reproduce" in server.log.read_text())
+        assert httpx.get(f"{server.url}/readyz", timeout=10).status_code == 503
