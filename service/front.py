@@ -3,8 +3,8 @@
 import asyncio
 import logging
 
+import aiohttp
 import bentoml
-import httpx
 import numpy as np
 from bentoml.exceptions import BentoMLException
 from numpy.typing import NDArray
@@ -133,7 +133,7 @@ class DroneSeg:
             raise DeadlineExceeded(
                 f"no answer within {settings.timeout_s:g} s; send smaller photos, or fewer at once"
             ) from None
-        except (BentoMLException, httpx.HTTPError) as error:
+        except (BentoMLException, aiohttp.ClientError) as error:
             logger.warning("the runner did not answer: %r", error)
             raise ModelNotReady("the model is overloaded or restarting; try again later") from error
         if "error" in outcome:

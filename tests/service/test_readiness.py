@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,13 +59,18 @@ def test_requests_during_the_warm_up_are_told_to_wait(
         assert answer.json()["code"] == "model_not_ready"
 
 
-def test_while_the_runner_is_dead_requests_are_told_to_wait(
+def test_a_request_whose_runner_dies_is_told_so_and_the_next_one_succeeds(
     two_folds_bundle: Bundle, tmp_path: Path
 ) -> None:
+    large = {"data": ("a.png", encode_png(draw_scene(1500, 1500, seed=0)))}
     with serve(tmp_path, DRONESEG_MODEL=str(two_folds_bundle.path)) as server:
         server.wait_until_ready()
-        os.kill(runner_pid(server), signal.SIGKILL)
-        answer = httpx.post(f"{server.url}/predict", files=PHOTO, timeout=60)
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(httpx.post, f"{server.url}/predict", files=large, timeout=60)
+            time.sleep(1.5)
+            assert not waiting.done()
+            os.kill(runner_pid(server), signal.SIGKILL)
+            answer = waiting.result()
         assert (answer.status_code, answer.json().get("code")) == (503, "model_not_ready")
         # BentoML starts it again.
         server.wait_until_ready()
