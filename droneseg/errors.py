@@ -20,20 +20,6 @@ class DroneSegError(Exception):
         return str(self)
 
 
-class InvalidRequest(DroneSegError):
-    """The request has no image where one is expected."""
-
-    status = 400
-    code = "invalid_request"
-
-
-class InvalidBase64(DroneSegError):
-    """The text is not base64."""
-
-    status = 400
-    code = "invalid_base64"
-
-
 class ImageTooLarge(DroneSegError):
     """The image has more pixels than the limit."""
 
@@ -81,10 +67,3 @@ class EngineMismatch(DroneSegError):
 
     status = 503
     code = "engine_mismatch"
-
-
-class ModelNotReady(DroneSegError):
-    """The model is still warming up, or it has stopped."""
-
-    status = 503
-    code = "model_not_ready"

@@ -10,11 +10,12 @@ from bentoml.exceptions import BentoMLException
 from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
-from droneseg.errors import DroneSegError, InvalidRequest, ModelNotReady
+from droneseg.errors import DroneSegError
 from droneseg.images import decode_image
 from droneseg.plan import InferencePlan
 from droneseg.scene import draw_scene
 from droneseg.segmentation import Segmentation
+from service.errors import DeadlineExceeded, InvalidRequest, ModelNotReady, PredictionFailed
 from service.middleware import ErrorShape, TrailingSlash
 from service.payloads import Base64Image, Prediction, decode_base64, errors_as_json
 from service.routes import routes
@@ -30,19 +31,6 @@ WARM_UP_CALLS = 12
 RUNNER_POLL_S = 0.2
 # BentoML gives up later than we do: its answer has no code.
 GRACE_S = 5
-
-
-class PredictionFailed(DroneSegError):
-    """The engine failed on a photo that is well-formed."""
-
-    code = "prediction_failed"
-
-
-class DeadlineExceeded(DroneSegError):
-    """The photo, or those before it in the queue, took longer than the timeout."""
-
-    status = 504
-    code = "deadline_exceeded"
 
 
 def load_plan() -> InferencePlan:
@@ -114,8 +102,8 @@ class DroneSeg:
                         await self._ask_runner(scene)
                     self._ready = True
                     logger.info("ready: model %s", plan.name)
-            except DroneSegError as error:
-                logger.warning("the warm-up failed and is tried again: %s", error.message)
+            except (DroneSegError, aiohttp.ClientError, TimeoutError) as error:
+                logger.warning("the warm-up failed and is tried again: %r", error)
             await asyncio.sleep(RUNNER_POLL_S)
 
     async def _ask_runner(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -9,8 +9,9 @@ from typing import Annotated, ParamSpec, TypeVar, cast
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
-from droneseg.errors import DroneSegError, InvalidBase64
+from droneseg.errors import DroneSegError
 from droneseg.segmentation import Segmentation
+from service.errors import InvalidBase64
 
 P = ParamSpec("P")
 R = TypeVar("R")

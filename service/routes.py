@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from droneseg.errors import DroneSegError, InvalidRequest
+from droneseg.errors import DroneSegError
+from service.errors import InvalidRequest
 from service.payloads import error_response
 
 
