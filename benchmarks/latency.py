@@ -18,10 +18,11 @@ from tqdm import tqdm
 
 from benchmarks.machine import RESULTS, describe
 from benchmarks.random_model import TrainedFolder
-from droneseg.bundle import DEFAULT_MODEL, MODEL_FILE, Bundle
+from droneseg.bundle import DEFAULT_MODEL, Bundle
 from droneseg.engines.onnxruntime import OnnxRuntimeEngine
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
+from export.ensemble import inference_plan
 from export.onnx_model import FoldMean, write_onnx
 from export.reference import Reference
 from export.trained_model import TrainedModel
@@ -87,10 +88,11 @@ def bundle_case(model: Path, trained_folder: Path) -> Case:
 def default_plan(folder: Path) -> Case:
     """nnU-Net's default plan with random weights, on a photo that one window covers."""
     model = TrainedModel.load(DEFAULT_PLAN.write(folder / "trained"))
-    plan = model.inference_plan("default_plan", {})
-    write_onnx(FoldMean(model.networks()).eval(), plan, folder / MODEL_FILE)
-    engine = OnnxRuntimeEngine(folder / MODEL_FILE)
-    predictor = Predictor(Bundle(folder, plan), engine=engine)
+    plan = inference_plan([model], "default_plan", {})
+    network = FoldMean(model.networks()).eval()
+    write_onnx(network, plan, plan.members[0], folder / plan.members[0].model)
+    engine = OnnxRuntimeEngine(folder / plan.members[0].model)
+    predictor = Predictor(Bundle(folder, plan), engine=[engine])
     return Case("nnU-Net's default plan", 736, 960, predictor, Reference(model))
 
 
@@ -111,7 +113,7 @@ def measure(case: Case, repeats: int) -> Result:
         case.name,
         case.height,
         case.width,
-        case.predictor.engine.name,
+        case.predictor.engines[0].name,
         nnunet_s=median(nnunet for _, nnunet in pairs),
         droneseg_s=median(droneseg for droneseg, _ in pairs),
         ratio=median(ratios),

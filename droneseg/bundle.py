@@ -1,4 +1,4 @@
-"""Bundle: a folder with plan.json, model.onnx and probe tiles, the only thing the runtime reads."""
+"""Bundle: a folder with plan.json, networks and probe tiles, the only thing the runtime reads."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,8 +11,6 @@ from droneseg.errors import BundleNotFound, InvalidBundle
 from droneseg.plan import InferencePlan
 
 PLAN_FILE = "plan.json"
-MODEL_FILE = "model.onnx"
-PROBES_FILE = "probes.npz"
 CARD_FILE = "README.md"
 
 DEFAULT_MODEL = Path("models/dubai_aerial")
@@ -71,19 +69,19 @@ class Bundle:
         bundle._check_files()
         return bundle
 
-    @property
-    def model_path(self) -> Path:
-        """The network: tiles float32 [N, C, H, W] in, logits float32 [N, K, H, W] out."""
-        return self.path / MODEL_FILE
+    def model_path(self, member: int = 0) -> Path:
+        """A member's network: tiles float32 [N, C, H, W] in, logits float32 [N, K, H, W] out."""
+        return self.path / self.plan.members[member].model
 
-    def probes(self) -> Probes:
-        """Tiles and reference logits that an engine must reproduce before it serves."""
-        return Probes.load(self.path / PROBES_FILE)
+    def probes(self, member: int = 0) -> Probes:
+        """Tiles and reference logits that a member's engine must reproduce before it serves."""
+        return Probes.load(self.path / self.plan.members[member].probes)
 
     def _check_files(self) -> None:
-        for required in (MODEL_FILE, PROBES_FILE):
-            if required not in self.plan.files:
-                raise InvalidBundle(f"{self.path}: its plan does not name {required}")
+        for member in self.plan.members:
+            for required in (member.model, member.probes):
+                if required not in self.plan.files:
+                    raise InvalidBundle(f"{self.path}: its plan has no hash of {required}")
         for name, expected in self.plan.files.items():
             if not (self.path / name).is_file():
                 raise InvalidBundle(f"{self.path}: {name} is missing; {AGAIN}")

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from droneseg.bundle import DEFAULT_MODEL, Bundle, find_bundle
 from droneseg.errors import DroneSegError
 from droneseg.images import decode_image
-from droneseg.plan import InferencePlan
+from droneseg.plan import InferencePlan, Member
 from droneseg.predictor import Predictor
 from droneseg.segmentation import Segmentation
 
@@ -71,6 +71,7 @@ class PredictCommand:
         self._images = images
         self._output = output
         self._bundle = bundle
+        self._channels = len(bundle.plan.channel_names)
         self._skipped = 0
         # Decoded photos whose result is still to come.
         self._waiting: deque[tuple[Path, NDArray[np.uint8]]] = deque()
@@ -92,7 +93,7 @@ class PredictCommand:
     def _photos(self, bar: "tqdm[NoReturn]") -> Iterator[NDArray[np.uint8]]:
         for path in self._images:
             try:
-                photo = decode_image(path.read_bytes())
+                photo = decode_image(path.read_bytes(), channels=self._channels)
             except (DroneSegError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
                 bar.write(f"skipped {path}: {reason}", file=sys.stderr)
@@ -135,15 +136,26 @@ class NameClash(DroneSegError):
 
 def describe(plan: InferencePlan) -> str:
     """What a model is, for a terminal."""
-    source = plan.source
     lines = [
         f"{plan.name}  {plan.content_hash[:12]}",
-        f"  from     {source.dataset}, {source.configuration}, folds {', '.join(source.folds)}",
-        f"  input    {', '.join(channel.name for channel in plan.channels)}; windows of "
-        f"{plan.patch_size[0]} x {plan.patch_size[1]} px, mirrored over {list(plan.mirror_axes)}",
+        *(line for member in plan.members for line in _describe_member(member)),
         *(f"  class {label.id:<3}{label.color}  {label.name}" for label in plan.labels),
+        *(
+            f"  verified {verification.engine}: at least "
+            f"{min(check.agreement_reference for check in verification.checks):.4%} of the labels "
+            "equal to nnU-Net's"
+            for verification in plan.verifications
+        ),
     ]
-    if plan.verification:
-        worst = min(check.agreement_reference for check in plan.verification.checks)
-        lines.append(f"  verified at least {worst:.4%} of the labels equal to nnU-Net's")
     return "\n".join(lines)
+
+
+def _describe_member(member: Member) -> list[str]:
+    source = member.source
+    channels = ", ".join(f"{c.name} ({c.normalization})" for c in member.channels)
+    height, width = member.patch_size
+    return [
+        f"  from     {source.dataset}, {source.configuration}, folds {', '.join(source.folds)}",
+        f"  input    {channels}",
+        f"  windows  {height} x {width} px, mirrored over {list(member.mirror_axes)}",
+    ]

@@ -67,3 +67,17 @@ class EngineMismatch(DroneSegError):
 
     status = 503
     code = "engine_mismatch"
+
+
+class EngineNotInstalled(DroneSegError):
+    """The runtime that was asked for is not installed, or not known."""
+
+    status = 503
+    code = "engine_not_installed"
+
+
+class WrongChannels(DroneSegError):
+    """The image has other channels than the model takes, or no image file has as many."""
+
+    status = 422
+    code = "wrong_channels"

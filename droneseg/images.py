@@ -1,4 +1,4 @@
-"""Image files to RGB arrays, upright and within limits."""
+"""Image files to arrays, upright and within limits."""
 
 import io
 import re
@@ -7,28 +7,35 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from droneseg.errors import BrokenImage, ImageTooLarge, UnsupportedImage
+from droneseg.errors import BrokenImage, ImageTooLarge, UnsupportedImage, WrongChannels
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
+# Pillow's mode for a number of channels, and the modes that lose nothing on the way there.
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+SOURCES = {1: {"1", "L", "LA"}, 4: {"RGBA"}}
 # Above this Pillow itself refuses to open a file.
 MAX_PIXELS = 178_956_970
 
 
-def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Decode a PNG, JPEG, TIFF, WebP or BMP to RGB, uint8 [H, W, 3].
+def decode_image(data: bytes, max_pixels: int = MAX_PIXELS, channels: int = 3) -> NDArray[np.uint8]:
+    """Decode a PNG, JPEG, TIFF, WebP or BMP, uint8 [H, W, channels].
 
-    EXIF orientation is applied. Grey, palette and CMYK images become RGB; an alpha channel is
-    dropped, as its colours are what the camera saw.
+    EXIF orientation is applied. For three channels grey, palette and CMYK images become RGB and
+    an alpha channel is dropped, as its colours are what the camera saw. For one the image has to
+    be grey, for four it has to be RGBA, whose alpha is then the model's fourth channel.
 
     Args:
         data: the bytes of a file.
         max_pixels: refused above, before anything is decoded.
+        channels: what the model takes.
 
     Raises:
         UnsupportedImage: no such format, or more than 8 bits a channel.
         ImageTooLarge: too many pixels.
+        WrongChannels: the image has others than the model takes.
         BrokenImage: cannot be decoded to its end.
     """
+    require_file_channels(channels)
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
@@ -41,7 +48,17 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]
         raise BrokenImage(f"the image cannot be read: {error}") from error
     with image:
         _check(image, max_pixels)
-        return _to_rgb(image)
+        _check_channels(image, channels)
+        return _to_array(image, MODES[channels])
+
+
+def require_file_channels(channels: int) -> None:
+    """Raise WrongChannels if no image file has as many."""
+    if channels not in MODES:
+        raise WrongChannels(
+            f"the model takes {channels} channels, which no image file has: give arrays "
+            f"[height, width, {channels}] to droneseg.Predictor"
+        )
 
 
 def _check(image: Image.Image, max_pixels: int) -> None:
@@ -59,12 +76,22 @@ def _check(image: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _to_rgb(image: Image.Image) -> NDArray[np.uint8]:
+def _check_channels(image: Image.Image, channels: int) -> None:
+    """Three channels can be had of any image; others have to be there."""
+    if channels != 3 and image.mode not in SOURCES[channels]:
+        raise WrongChannels(
+            f"the image has {len(image.getbands())} channels ({image.mode}), the model takes "
+            f"{channels} ({MODES[channels]})"
+        )
+
+
+def _to_array(image: Image.Image, mode: str) -> NDArray[np.uint8]:
     try:
         image.load()
-        return np.asarray(_upright(image).convert("RGB"))
+        pixels = np.asarray(_upright(image).convert(mode))
     except Exception as error:
         raise BrokenImage(f"the image cannot be decoded to its end: {error}") from error
+    return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -9,12 +9,23 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 from droneseg.errors import InvalidBundle
+from droneseg.verification import Verification
 
 SCHEMA_VERSION: Final = 1
 
 HexColor = Annotated[str, Field(pattern=r"^#[0-9A-F]{6}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# A name without a folder: nothing outside of the bundle can be named.
+FileName = Annotated[str, Field(pattern=r"^\w[\w-]*(\.[\w-]+)*$")]
 PositiveInt = Annotated[int, Field(gt=0)]
+LabelId = Annotated[int, Field(ge=0, le=254)]
+Scheme = Literal[
+    "ZScoreNormalization",
+    "CTNormalization",
+    "NoNormalization",
+    "RescaleTo01Normalization",
+    "RGBTo01Normalization",
+]
 # A field that this version does not know may change what the others mean.
 no_other_fields = with_config(ConfigDict(extra="forbid"))
 
@@ -24,7 +35,7 @@ no_other_fields = with_config(ConfigDict(extra="forbid"))
 class Label:
     """A class of the model: its id in the label map, its name, and the colour it is drawn in."""
 
-    id: Annotated[int, Field(ge=0, le=254)]
+    id: LabelId
     name: str
     color: HexColor
 
@@ -37,17 +48,57 @@ class Label:
 
 @no_other_fields
 @dataclass(frozen=True, slots=True)
-class Channel:
-    """An input channel and the class of nnunetv2 that normalises it."""
+class Region:
+    """A head of a region-based model, which says by itself whether a pixel belongs to it.
+
+    Attributes:
+        name: as in dataset.json.
+        labels: the labels that were merged for training.
+        id: what is written where the region is found, over what earlier regions wrote: the
+            region's entry of nnU-Net's regions_class_order.
+    """
 
     name: str
-    normalization: Literal["ZScoreNormalization"]
+    labels: tuple[int, ...]
+    id: LabelId
+
+
+@no_other_fields
+@dataclass(frozen=True, slots=True)
+class Intensities:
+    """Intensities of the training set's foreground, which CTNormalization uses."""
+
+    mean: float
+    std: float
+    percentile_00_5: float
+    percentile_99_5: float
+
+
+@no_other_fields
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """An input channel.
+
+    Attributes:
+        normalization: the class of nnunetv2 that normalises it.
+        use_mask_for_norm: z-score over the pixels of which any channel is not 0, the others stay 0.
+        intensities: for CTNormalization.
+    """
+
+    name: str
+    normalization: Scheme
+    use_mask_for_norm: bool = False
+    intensities: Intensities | None = None
+
+    def __post_init__(self) -> None:
+        if self.normalization == "CTNormalization" and self.intensities is None:
+            raise ValueError(f"channel {self.name}: CTNormalization needs intensities")
 
 
 @no_other_fields
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the network came from."""
+    """Where a network came from."""
 
     nnunet_version: str
     dataset: str
@@ -60,31 +111,22 @@ class Source:
 
 @no_other_fields
 @dataclass(frozen=True, slots=True)
-class ImageCheck:
-    """How one image compared with nnU-Net's predictor when the bundle was made.
+class Member:
+    """A trained model; most bundles have one, an ensemble has several.
 
-    The agreements are shares of pixels with the same label. `reference` is nnUNetPredictor with
-    float32 accumulators, `stock` is nnUNetPredictor as it is (float16 accumulators).
-    `logit_error` is the largest difference of a logit over the largest logit of the reference.
+    Attributes:
+        model: the network's file: tiles float32 [N, C, H, W] in, logits float32 [N, K, H, W] out.
+        probes: the file of its probe tiles.
+        patch_size: height and width in px of the network's input.
+        mirror_axes: spatial axes (0 height, 1 width) over which predictions are mirrored.
     """
 
-    image: str
-    height: int
-    width: int
-    agreement_reference: float
-    agreement_stock: float
-    agreement_reference_stock: float
-    logit_error: float
-
-
-@no_other_fields
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What the export verified before it let the bundle appear."""
-
-    engine: str
-    versions: dict[str, str]
-    checks: tuple[ImageCheck, ...]
+    model: FileName
+    probes: FileName
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    patch_size: tuple[PositiveInt, PositiveInt]
+    mirror_axes: tuple[Annotated[int, Field(ge=0, le=1)], ...]
+    source: Source
 
 
 @no_other_fields
@@ -93,10 +135,11 @@ class InferencePlan:
     """What nnU-Net's plans.json, dataset.json and checkpoint say about inference, and no more.
 
     Attributes:
-        patch_size: height and width in px of the network's input.
+        labels: every value that the label map can have, ascending.
+        regions: one for each head of a region-based model; none where the heads are the labels.
+        members: the models whose probabilities are averaged; one alone decides by its logits.
         tile_step_size: step between windows as a share of the patch.
         gaussian_sigma_scale: sigma of the window weights as a share of the patch.
-        mirror_axes: spatial axes (0 height, 1 width) over which predictions are mirrored.
         files: SHA-256 of every other file in the bundle.
         content_hash: SHA-256 of this plan, and so of all that it names; it identifies the model.
     """
@@ -105,20 +148,23 @@ class InferencePlan:
     name: str
     labels: Annotated[tuple[Label, ...], Field(min_length=2, max_length=254)]
     ignore_label: int | None
-    channels: Annotated[tuple[Channel, ...], Field(min_length=3, max_length=3)]
-    patch_size: tuple[PositiveInt, PositiveInt]
+    regions: tuple[Region, ...]
+    members: Annotated[tuple[Member, ...], Field(min_length=1)]
     tile_step_size: Annotated[float, Field(gt=0, le=1)]
     gaussian_sigma_scale: Annotated[float, Field(gt=0)]
-    mirror_axes: tuple[Annotated[int, Field(ge=0, le=1)], ...]
-    source: Source
-    verification: Verification | None = None
-    files: dict[str, Sha256] = field(default_factory=dict)
+    verifications: tuple[Verification, ...] = ()
+    files: dict[FileName, Sha256] = field(default_factory=dict)
     content_hash: str = ""
 
     @property
-    def num_classes(self) -> int:
-        """Number of logits of a pixel: nnU-Net's num_segmentation_heads."""
-        return len(self.labels)
+    def num_segmentation_heads(self) -> int:
+        """Number of logits of a pixel, as nnU-Net calls it."""
+        return len(self.regions or self.labels)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the input channels, which all members share."""
+        return tuple(channel.name for channel in self.members[0].channels)
 
     def sealed(self) -> "InferencePlan":
         """This plan with the content hash filled in."""

@@ -1,7 +1,10 @@
 """Predictor: photos in, label maps out; one batch holds tiles of many photos."""
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +12,29 @@ from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
 from droneseg.engines import Engine, open_engine
-from droneseg.plan import InferencePlan
-from droneseg.preprocess import NormalizedImage, preprocess
+from droneseg.ensemble import ProbabilityMean
+from droneseg.label_manager import LabelManager
+from droneseg.mirroring import MirroredNetwork
+from droneseg.plan import InferencePlan, Member
+from droneseg.preprocess import ImageArray, NormalizedImage, preprocess
 from droneseg.segmentation import Segmentation
 from droneseg.tiling import Stitcher, Tiling, gaussian_weights
 
-LogitWriter = Callable[[slice, NDArray[np.float32]], None]
+LogitWriter = Callable[[int, slice, NDArray[np.float32]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A segmentation with the logits that it was decided by.
+
+    Attributes:
+        segmentation: as `Predictor.segment` gives it.
+        logits: for each member of the bundle float32 [K, h, w] of the photo's non-zero crop, what
+            nnUNetPredictor.predict_logits_from_preprocessed_data returns.
+    """
+
+    segmentation: Segmentation
+    logits: tuple[NDArray[np.float32], ...]
 
 
 class Predictor:
@@ -27,109 +47,166 @@ class Predictor:
         self,
         bundle: Bundle | str | Path,
         *,
-        engine: Engine | None = None,
+        engine: str | Sequence[Engine] | None = None,
         batch_size: int | None = None,
     ):
         """Open the model.
 
         Args:
             bundle: a loaded bundle or its folder.
-            engine: the engine to run; the best one for this machine if None.
+            engine: the name of a runtime, such as `onnxruntime`, or an opened engine for each
+                member of the bundle; the best runtime for this machine if None.
             batch_size: tiles in a batch; what suits the engine if None.
 
         Raises:
-            BundleNotFound, InvalidBundle, EngineMismatch: the model cannot serve, and why.
+            BundleNotFound, InvalidBundle, EngineMismatch, EngineNotInstalled: the model cannot
+                serve, and why.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-        self.engine = engine or open_engine(self.bundle)
-        plan = self.plan
-        patch_pixels = plan.patch_size[0] * plan.patch_size[1]
-        self.batch_size = batch_size or max(1, self.engine.batch_pixels // patch_pixels)
-        self._network = _MirroredNetwork(self.engine, plan, self.batch_size)
+        members = self.plan.members
+        if engine is None or isinstance(engine, str):
+            engine = [open_engine(self.bundle, index, engine) for index in range(len(members))]
+        self.engines = tuple(engine)
+        self._networks = [
+            MirroredNetwork(
+                opened,
+                member,
+                self.plan.num_segmentation_heads,
+                batch_size or max(1, opened.batch_pixels // _pixels(member)),
+            )
+            for opened, member in zip(self.engines, members, strict=True)
+        ]
 
     @property
     def plan(self) -> InferencePlan:
         """The plan of the bundle."""
         return self.bundle.plan
 
-    def segment(self, images: Iterable[NDArray[np.uint8]]) -> list[Segmentation]:
+    def segment(self, images: Iterable[ImageArray]) -> list[Segmentation]:
         """Label maps of many photos, in order.
 
         Args:
-            images: uint8 arrays [H, W, 3] in RGB, of any sizes.
+            images: uint8, uint16 or float32 arrays [H, W, C] of any sizes, with the model's
+                channels in their order: RGB for most.
 
         Raises:
             InvalidArray: an array of another dtype or shape.
         """
         return list(self.stream(images))
 
-    def stream(self, images: Iterable[NDArray[np.uint8]]) -> Iterator[Segmentation]:
+    def stream(self, images: Iterable[ImageArray]) -> Iterator[Segmentation]:
         """As `segment`, but each result comes as soon as it is complete.
 
         Photos are taken from `images` only as the batches need them, so a long series is never
         in memory at once.
         """
-        plan = self.plan
-        waiting: list[tuple[_ImageRun, NDArray[np.uint8]]] = []
+        waiting: deque[_ImageRun] = deque()
 
         def runs() -> Iterator[_ImageRun]:
             for image in images:
-                normalized = preprocess(image, len(plan.channels))
-                labels = np.zeros(normalized.image_shape, np.uint8)
-                run = _ImageRun(normalized, plan, _label_writer(labels[normalized.box.slices]))
-                waiting.append((run, labels))
-                yield run
+                waiting.append(_ImageRun(image, self.plan))
+                yield waiting[-1]
 
         for _ in self._process(runs()):
-            while waiting and waiting[0][0].finished:
-                yield Segmentation(waiting.pop(0)[1], plan.labels)
+            while waiting and waiting[0].finished:
+                yield waiting.popleft().segmentation
 
-    def logits(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The averaged logits of one photo's non-zero crop, float32 [K, h, w].
+    def trace(self, image: ImageArray) -> Trace:
+        """Segment one photo and keep its logits, for verification: all classes of all pixels."""
+        kept: dict[int, NDArray[np.float32]] = {}
 
-        What nnUNetPredictor.predict_logits_from_preprocessed_data returns; for verification, as it
-        holds all classes of all pixels at once.
-        """
-        normalized = preprocess(image, len(self.plan.channels))
-        result = np.empty((self.plan.num_classes, *normalized.box.shape), np.float32)
+        def keep(member: int, rows: slice, logits: NDArray[np.float32]) -> None:
+            if member not in kept:
+                shape = (len(logits), *run.box_shape)
+                kept[member] = np.empty(shape, np.float32)
+            kept[member][:, rows] = logits
 
-        def write(rows: slice, logits: NDArray[np.float32]) -> None:
-            result[:, rows] = logits
-
-        for _ in self._process(iter([_ImageRun(normalized, self.plan, write)])):
+        run = _ImageRun(image, self.plan, keep)
+        for _ in self._process(iter([run])):
             pass
-        return result
+        return Trace(run.segmentation, tuple(kept[index] for index in range(len(kept))))
 
     def _process(self, runs: Iterator["_ImageRun"]) -> Iterator[None]:
         """Run all windows of all images, and yield after each batch."""
-        windows = ((run, corner) for run in runs for corner in run.tiling)
-        while batch := list(itertools.islice(windows, self.batch_size)):
-            tiles = self._network.tiles[: len(batch)]
-            for (run, corner), tile in zip(batch, tiles, strict=True):
-                run.tiling.cut(run.image, corner, tile)
-            logits = self._network.run(len(batch))
-            for (run, corner), window in zip(batch, logits, strict=True):
-                run.stitcher.add(corner, window)
+        batches: list[list[_Window]] = [[] for _ in self._networks]
+        for run in runs:
+            for window in run.windows():
+                batch = batches[window.member]
+                batch.append(window)
+                if len(batch) == self._networks[window.member].batch_size:
+                    self._run(batch)
+                    yield
+        for batch in filter(None, batches):
+            self._run(batch)
             yield
+
+    def _run(self, batch: list["_Window"]) -> None:
+        """Run windows of one member, and empty the list."""
+        network = self._networks[batch[0].member]
+        for window, tile in zip(batch, network.tiles, strict=False):
+            window.sliding.cut(window.corner, tile)
+        for window, logits in zip(batch, network.run(len(batch)), strict=True):
+            window.sliding.stitcher.add(window.corner, logits)
+        batch.clear()
 
 
 class _ImageRun:
-    """One image on its way: cut into windows, put together again, handed to `write`."""
+    """One image on its way through every member to its labels."""
 
-    def __init__(self, image: NormalizedImage, plan: InferencePlan, write: LogitWriter):
-        self.image = image
-        self.tiling = Tiling.of(image.box.shape, plan.patch_size, plan.tile_step_size)
-        weights = gaussian_weights(plan.patch_size, plan.gaussian_sigma_scale)
-        self.stitcher = Stitcher(self.tiling, weights, plan.num_classes, self._crop)
-        self._write = write
+    def __init__(self, image: ImageArray, plan: InferencePlan, tap: LogitWriter | None = None):
+        self._classes = plan.labels
+        normalized = [preprocess(image, member.channels) for member in plan.members]
+        self._labels = np.zeros(normalized[0].image_shape, np.uint8)
+        self.box_shape = normalized[0].box.shape
+        write = _label_writer(plan, self._labels[normalized[0].box.slices])
+        if tap is not None:
+            write = _both(tap, write)
+        self._sliding = [
+            _SlidingWindow(image, member, plan, partial(write, index))
+            for index, (image, member) in enumerate(zip(normalized, plan.members, strict=True))
+        ]
 
     @property
     def finished(self) -> bool:
-        return self.stitcher.finished
+        return all(sliding.stitcher.finished for sliding in self._sliding)
+
+    @property
+    def segmentation(self) -> Segmentation:
+        return Segmentation(self._labels, self._classes)
+
+    def windows(self) -> Iterator["_Window"]:
+        """The windows of all members, from top to bottom, so that members go down together."""
+        return heapq.merge(
+            *(
+                (_Window(sliding, index, corner) for corner in sliding.tiling)
+                for index, sliding in enumerate(self._sliding)
+            ),
+            key=lambda window: window.corner[0],
+        )
+
+
+class _SlidingWindow:
+    """One image cut into windows for one member, put together again, handed to `write`."""
+
+    def __init__(
+        self,
+        image: NormalizedImage,
+        member: Member,
+        plan: InferencePlan,
+        write: Callable[[slice, NDArray[np.float32]], None],
+    ):
+        self._image = image
+        self._write = write
+        self.tiling = Tiling.of(image.box.shape, member.patch_size, plan.tile_step_size)
+        weights = gaussian_weights(member.patch_size, plan.gaussian_sigma_scale)
+        self.stitcher = Stitcher(self.tiling, weights, plan.num_segmentation_heads, self._crop)
+
+    def cut(self, corner: tuple[int, int], out: NDArray[np.float32]) -> None:
+        self.tiling.cut(self._image, corner, out)
 
     def _crop(self, canvas_row: int, logits: NDArray[np.float32]) -> None:
         """Take the padding off some rows of the canvas and write what is left."""
-        height, width = self.image.box.shape
+        height, width = self._image.box.shape
         top, left = self.tiling.padding
         first = max(canvas_row - top, 0)
         last = min(canvas_row - top + logits.shape[1], height)
@@ -138,51 +215,32 @@ class _ImageRun:
             self._write(slice(first, last), logits[:, rows, left : left + width])
 
 
-class _MirroredNetwork:
-    """The network averaged over mirrored tiles: _internal_maybe_mirror_and_predict."""
-
-    def __init__(self, engine: Engine, plan: InferencePlan, batch_size: int):
-        self._engine = engine
-        # The spatial axes 0 and 1 of the plan are the axes 2 and 3 of a batch.
-        axes = [axis + 2 for axis in plan.mirror_axes]
-        self._mirrorings = [
-            combination
-            for length in range(1, len(axes) + 1)
-            for combination in itertools.combinations(axes, length)
-        ]
-        self.tiles = np.empty((batch_size, len(plan.channels), *plan.patch_size), np.float32)
-        self._mirrored = np.empty_like(self.tiles)
-        self._sums = np.empty((batch_size, plan.num_classes, *plan.patch_size), np.float32)
-        self._logits = np.empty_like(self._sums)
-
-    def run(self, count: int) -> NDArray[np.float32]:
-        """The logits of the first `count` tiles, float32 [count, K, H, W]; used again next time."""
-        tiles, mirrored = self.tiles[:count], self._mirrored[:count]
-        sums, logits = self._sums[:count], self._logits[:count]
-        self._engine.run(tiles, sums)
-        for axes in self._mirrorings:
-            np.copyto(mirrored, np.flip(tiles, axes))
-            self._engine.run(mirrored, logits)
-            sums += np.flip(logits, axes)
-        sums /= len(self._mirrorings) + 1
-        return sums
+@dataclass(frozen=True, slots=True)
+class _Window:
+    sliding: _SlidingWindow
+    member: int
+    corner: tuple[int, int]
 
 
-def _label_writer(labels: NDArray[np.uint8]) -> LogitWriter:
-    def write(rows: slice, logits: NDArray[np.float32]) -> None:
-        labels[rows] = argmax(logits)
+def _label_writer(plan: InferencePlan, labels: NDArray[np.uint8]) -> LogitWriter:
+    """Where a member's logits go: straight to labels, or into the mean over the members."""
+    label_manager = LabelManager(plan.regions)
+    if len(plan.members) > 1:
+        return ProbabilityMean(label_manager, len(plan.members), labels).add
+
+    def write(_: int, rows: slice, logits: NDArray[np.float32]) -> None:
+        labels[rows] = label_manager.convert_logits_to_segmentation(logits)
 
     return write
 
 
-def argmax(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The first class with the largest logit, uint8 [H, W] of float32 [K, H, W].
+def _both(first: LogitWriter, second: LogitWriter) -> LogitWriter:
+    def write(member: int, rows: slice, logits: NDArray[np.float32]) -> None:
+        first(member, rows, logits)
+        second(member, rows, logits)
 
-    np.argmax over the first axis gives the same, several times slower.
-    """
-    best = logits[0].copy()
-    labels = np.zeros(best.shape, np.uint8)
-    for class_id, plane in enumerate(logits[1:], start=1):
-        np.copyto(labels, class_id, where=plane > best)
-        np.maximum(best, plane, out=best)
-    return labels
+    return write
+
+
+def _pixels(member: Member) -> int:
+    return member.patch_size[0] * member.patch_size[1]

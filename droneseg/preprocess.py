@@ -1,11 +1,18 @@
 """Crop and normalise: nnU-Net's DefaultPreprocessor for photos, which need no resampling."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from droneseg.errors import InvalidArray
+from droneseg.normalization import Normalization, normalization_of
+from droneseg.plan import Channel
+
+# Types whose every value float32 holds, so that nothing is cut.
+DTYPES = (np.uint8, np.uint16, np.float32)
+ImageArray = NDArray[np.uint8 | np.uint16 | np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,52 +37,88 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class NormalizedImage:
-    """A cropped image with its z-score as a table for each channel.
+    """A cropped image and how its channels are normalised.
 
-    A pixel has only 256 values, so normalising is a look-up whose entries are computed with the
-    very float32 operations of nnU-Net's ZScoreNormalization. The image stays uint8: windows are
-    normalised as they are cut, from statistics of the whole crop.
+    The image stays as it came: windows are normalised as they are cut, by statistics of the whole
+    crop. An integer pixel has 256 or 65,536 values, so that is a look-up in a table, computed with
+    the very float32 operations of nnU-Net.
 
     Attributes:
-        pixels: uint8 [C, h, w], the crop.
-        tables: float32 [C, 256], the normalised value of each pixel value.
+        pixels: uint8, uint16 or float32 [C, h, w], the crop.
+        normalizations: one a channel.
+        tables: float32 [256 or 65536] a channel; None for float32 pixels.
+        masked: channels whose pixels are 0 wherever all channels are.
         box: where the crop lies in the image.
         image_shape: height and width of the image in px.
     """
 
-    pixels: NDArray[np.uint8]
-    tables: NDArray[np.float32]
+    pixels: ImageArray
+    normalizations: tuple[Normalization, ...]
+    tables: tuple[NDArray[np.float32], ...] | None
+    masked: tuple[int, ...]
     box: Box
     image_shape: tuple[int, int]
 
     def window(self, rows: slice, columns: slice, out: NDArray[np.float32]) -> None:
         """Write normalised rows and columns of the crop into `out`, float32 [C, rows, columns]."""
-        for table, plane, target in zip(self.tables, self.pixels, out, strict=True):
-            target[...] = table[plane[rows, columns]]
+        for index, (plane, target) in enumerate(zip(self.pixels, out, strict=True)):
+            if self.tables is None:
+                target[...] = plane[rows, columns]
+                self.normalizations[index].apply(target)
+            else:
+                target[...] = self.tables[index][plane[rows, columns]]
+        if self.masked:
+            outside = ~np.any(self.pixels[:, rows, columns], axis=0)
+            for index in self.masked:
+                out[index][outside] = 0
 
 
-def preprocess(image: NDArray[np.uint8], channels: int = 3) -> NormalizedImage:
+def preprocess(image: ImageArray, channels: Sequence[Channel]) -> NormalizedImage:
     """Crop to non-zero and take the statistics, as DefaultPreprocessor.run_case_npy does.
 
     Args:
-        image: uint8 [H, W, C].
-        channels: the number of channels that the model takes.
+        image: uint8, uint16 or float32 [H, W, C].
+        channels: what the model takes.
 
     Raises:
-        InvalidArray: another dtype or shape.
+        InvalidArray: another dtype or shape, or values that are no numbers.
     """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != channels or not image.size:
+    _check(image, len(channels))
+    planes: ImageArray = np.ascontiguousarray(image.transpose(2, 0, 1))
+    box = nonzero_box(planes)
+    pixels = planes[:, *box.slices]
+    masked = tuple(index for index, channel in enumerate(channels) if _is_masked(channel))
+    mask = np.any(pixels, axis=0) if masked else None
+    normalizations = tuple(
+        normalization_of(
+            channel,
+            plane.astype(np.float32, copy=False)[box.slices],
+            mask if index in masked else None,
+        )
+        for index, (channel, plane) in enumerate(zip(channels, planes, strict=True))
+    )
+    tables = None
+    if image.dtype != np.float32:
+        tables = tuple(normalization.table(image.dtype) for normalization in normalizations)
+    return NormalizedImage(pixels, normalizations, tables, masked, box, planes.shape[1:])
+
+
+def _check(image: ImageArray, channels: int) -> None:
+    if image.dtype not in DTYPES or image.ndim != 3 or image.shape[2] != channels or not image.size:
         raise InvalidArray(
-            f"expected a uint8 array [height, width, {channels}], "
+            f"expected a uint8, uint16 or float32 array [height, width, {channels}], "
             f"got {image.dtype} {list(image.shape)}"
         )
-    planes = np.ascontiguousarray(image.transpose(2, 0, 1))
-    box = nonzero_box(planes)
-    tables = np.stack([zscore_table(plane, box) for plane in planes])
-    return NormalizedImage(planes[:, *box.slices], tables, box, planes.shape[1:])
+    if image.dtype == np.float32 and not np.isfinite(image).all():
+        raise InvalidArray("the image has values that are infinite or no numbers")
 
 
-def nonzero_box(planes: NDArray[np.uint8]) -> Box:
+def _is_masked(channel: Channel) -> bool:
+    """nnU-Net's other schemes ignore use_mask_for_norm."""
+    return channel.use_mask_for_norm and channel.normalization == "ZScoreNormalization"
+
+
+def nonzero_box(planes: ImageArray) -> Box:
     """The bounding box of the pixels of which any channel is not 0, [C, H, W].
 
     Matches nnunetv2's crop_to_nonzero: an all-black image keeps its whole box.
@@ -86,17 +129,3 @@ def nonzero_box(planes: NDArray[np.uint8]) -> Box:
         return Box(0, nonzero.shape[0], 0, nonzero.shape[1])
     columns = np.flatnonzero(np.any(nonzero, axis=0))
     return Box(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-
-
-def zscore_table(plane: NDArray[np.uint8], box: Box) -> NDArray[np.float32]:
-    """The value that nnunetv2's ZScoreNormalization gives each of the 256 pixel values.
-
-    The statistics are float32 sums whose last bits depend on the memory order, and those bits
-    alone flip labels: so they are taken as nnU-Net takes them, over a view of the whole plane.
-    """
-    cropped = plane.astype(np.float32)[box.slices]
-    mean, std = cropped.mean(), cropped.std()
-    values = np.arange(256, dtype=np.float32)
-    values -= mean
-    values /= max(std, 1e-8)
-    return values

@@ -7,11 +7,24 @@ from PIL import Image, ImageDraw, ImageFilter
 Color = tuple[int, int, int]
 
 
-def draw_scene(height: int, width: int, seed: int) -> NDArray[np.uint8]:
-    """Draw fields, water, roads and roofs as seen from above, uint8 [H, W, 3].
+def draw_scene(height: int, width: int, seed: int, channels: int = 3) -> NDArray[np.uint8]:
+    """Draw fields, water, roads and roofs as seen from above, uint8 [H, W, channels].
 
+    One channel is grey, three are RGB, and what a camera with more would see is mixed from those.
     The same seed and size give the same picture for a version of Pillow.
     """
+    rgb = _draw_rgb(height, width, seed)
+    if channels == 3:
+        return rgb
+    if channels == 1:
+        grey: NDArray[np.uint8] = rgb.mean(axis=2, keepdims=True).astype(np.uint8)
+        return grey
+    extra = np.random.default_rng(seed).dirichlet((1, 1, 1), max(channels - 3, 0))
+    mixed = 255 - (rgb @ extra.T).astype(np.uint8)
+    return np.concatenate([rgb[..., :channels], mixed], axis=2)
+
+
+def _draw_rgb(height: int, width: int, seed: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng([seed, height, width])
     image = Image.fromarray(_ground(rng, height, width))
     draw = ImageDraw.Draw(image)

@@ -12,6 +12,7 @@ from droneseg.errors import InvalidArray
 from droneseg.plan import Label
 
 OVERLAY_ALPHA = 0.45
+MAX_ID = 255
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Segmentation:
 
     Attributes:
         labels: uint8 [H, W], the class of each pixel.
-        classes: the model's classes; `classes[i].id == i`.
+        classes: the model's classes by ascending id.
     """
 
     labels: NDArray[np.uint8]
@@ -28,34 +29,41 @@ class Segmentation:
 
     @cached_property
     def pixel_counts(self) -> NDArray[np.int64]:
-        """Number of pixels of each class, int64 [K]."""
-        return np.bincount(self.labels.reshape(-1), minlength=len(self.classes))
+        """Number of pixels of each class, int64 [len(classes)]."""
+        counts = np.bincount(self.labels.reshape(-1), minlength=MAX_ID + 1)
+        return counts[[label.id for label in self.classes]]
 
     @property
     def classes_found(self) -> list[int]:
         """The ids that occur, ascending."""
-        return [int(i) for i in np.flatnonzero(self.pixel_counts)]
+        present = zip(self.classes, self.pixel_counts, strict=True)
+        return [label.id for label, count in present if count]
 
     def color(self) -> NDArray[np.uint8]:
         """The label map in the classes' colours, uint8 [H, W, 3]."""
-        palette = np.array([label.rgb for label in self.classes], np.uint8)
+        palette = np.zeros((MAX_ID + 1, 3), np.uint8)
+        for label in self.classes:
+            palette[label.id] = label.rgb
         return palette.take(self.labels, axis=0)
 
     def overlay(self, image: NDArray[np.uint8], alpha: float = OVERLAY_ALPHA) -> NDArray[np.uint8]:
         """The colours laid over the photo, uint8 [H, W, 3].
 
         Args:
-            image: the photo, uint8 [H, W, 3].
+            image: the photo, uint8 [H, W, C]: grey, RGB, or RGB and more, which does not show.
             alpha: 0 shows the photo alone, 1 the colours alone.
 
         Raises:
             InvalidArray: the photo is of another size.
         """
-        if image.shape != (*self.labels.shape, 3):
+        if image.ndim != 3 or image.shape[:2] != self.labels.shape:
             raise InvalidArray(
-                f"expected a photo of shape {[*self.labels.shape, 3]}, got {list(image.shape)}"
+                f"expected a photo of {self.labels.shape[0]} x {self.labels.shape[1]} px, got an "
+                f"array of shape {list(image.shape)}"
             )
-        return np.asarray(Image.blend(Image.fromarray(image), Image.fromarray(self.color()), alpha))
+        rgb = image[..., :3] if image.shape[2] >= 3 else image[..., [0, 0, 0]]
+        photo, colors = Image.fromarray(np.ascontiguousarray(rgb)), Image.fromarray(self.color())
+        return np.asarray(Image.blend(photo, colors, alpha))
 
     def label_png(self) -> bytes:
         """A grey PNG whose pixel values are the class ids: what nnU-Net itself writes."""

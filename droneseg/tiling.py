@@ -119,23 +119,23 @@ class Stitcher:
     """Adds up weighted windows and hands on rows of averaged logits as soon as they are complete.
 
     Windows come row by row, so only one patch height of rows is ever held:
-    classes x patch height x canvas width floats. nnU-Net holds the whole canvas, in float16.
+    heads x patch height x canvas width floats. nnU-Net holds the whole canvas, in float16.
     """
 
-    def __init__(self, tiling: Tiling, weights: Float32Array, num_classes: int, sink: RowSink):
+    def __init__(self, tiling: Tiling, weights: Float32Array, heads: int, sink: RowSink):
         """Start an empty canvas.
 
         Args:
             tiling: where the windows lie.
             weights: float32 [H, W] of one window.
-            num_classes: K.
+            heads: K.
             sink: called with the first canvas row and the logits, float32 [K, rows, canvas width].
                 The array is used again afterwards.
         """
         width = tiling.canvas[1]
         self._patch_height, self._patch_width = tiling.patch_size
         self._weights = weights
-        self._sums = np.zeros((num_classes, self._patch_height, width), np.float32)
+        self._sums = np.zeros((heads, self._patch_height, width), np.float32)
         self._totals = np.zeros((self._patch_height, width), np.float32)
         self._sink = sink
         self._top = 0

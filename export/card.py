@@ -1,63 +1,78 @@
 """The model card: plan.json for people."""
 
-from droneseg.plan import ImageCheck, InferencePlan
+from droneseg.plan import InferencePlan, Member
+from export.certificate import NAME
+from export.markdown import table
 
 
 def model_card(plan: InferencePlan, notes: str) -> str:
     """README.md of a bundle.
 
     Args:
-        plan: with its verification.
+        plan: with its verifications.
         notes: Markdown about the data, the training and what the model is good for.
     """
-    source = plan.source
     sections = [
         f"# {plan.name}",
-        f"{source.dataset}, configuration {source.configuration}, "
-        f"{_plural(len(source.folds), 'fold')} ({', '.join(source.folds)}), "
-        f"{source.trainer}, {source.checkpoint}; exported with nnU-Net {source.nnunet_version}.",
+        "\n\n".join(_source(member) for member in plan.members),
+        "The probabilities of these models are averaged." if len(plan.members) > 1 else "",
         notes.strip(),
         "## Classes",
-        _table(
+        table(
             ("id", "name", "colour"),
             [(str(label.id), label.name, label.color) for label in plan.labels],
         ),
+        _regions(plan),
         "## Input",
-        f"{len(plan.channels)} channels ({', '.join(c.name for c in plan.channels)}), "
-        f"{plan.channels[0].normalization}; windows of "
-        f"{plan.patch_size[0]} x {plan.patch_size[1]} px with a step of {plan.tile_step_size}, "
-        f"mirrored over the axes {list(plan.mirror_axes)}.",
-        "## Verified at the export",
+        *(_input(member) for member in plan.members),
         _verification(plan),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _verification(plan: InferencePlan) -> str:
-    if plan.verification is None:
+def _source(member: Member) -> str:
+    source = member.source
+    return (
+        f"{source.dataset}, configuration {source.configuration}, "
+        f"{_plural(len(source.folds), 'fold')} ({', '.join(source.folds)}), "
+        f"{source.trainer}, {source.checkpoint}; exported with nnU-Net {source.nnunet_version}."
+    )
+
+
+def _regions(plan: InferencePlan) -> str:
+    if not plan.regions:
         return ""
-    rows = [_row(check) for check in plan.verification.checks]
-    header = ("photo", "size", "labels equal", "largest logit error", "labels equal, stock")
-    versions = ", ".join(f"{k} {v}" for k, v in plan.verification.versions.items())
+    rows = [(r.name, ", ".join(map(str, r.labels)), str(r.id)) for r in plan.regions]
+    return "Regions, painted in this order:\n\n" + table(("region", "of labels", "id"), rows)
+
+
+def _input(member: Member) -> str:
+    rows = [
+        (
+            channel.name,
+            channel.normalization + (" over non-zero pixels" if channel.use_mask_for_norm else ""),
+        )
+        for channel in member.channels
+    ]
+    height, width = member.patch_size
     return (
-        "Compared with nnUNetPredictor, its accumulators in float32, and with nnUNetPredictor as "
-        f"it is (stock); {plan.verification.engine}; {versions}.\n\n{_table(header, rows)}"
+        f"{table(('channel', 'normalisation'), rows)}\n\nWindows of {height} x {width} px, "
+        f"mirrored over the axes {list(member.mirror_axes)}."
     )
 
 
-def _row(check: ImageCheck) -> tuple[str, ...]:
-    return (
-        check.image,
-        f"{check.height} x {check.width}",
-        f"{check.agreement_reference:.4%}",
-        f"{check.logit_error:.1e}",
-        f"{check.agreement_stock:.4%} (nnU-Net with itself {check.agreement_reference_stock:.4%})",
-    )
-
-
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [header, tuple("---" for _ in header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def _verification(plan: InferencePlan) -> str:
+    lines = [
+        f"- {verification.engine}: at least "
+        f"{min(check.agreement_reference for check in verification.checks):.4%} of the labels of "
+        f"each of {_plural(len(verification.checks), 'photo')} equal to nnU-Net's with float32 "
+        f"accumulators, logits within {max(c.logit_error for c in verification.checks):.1e}"
+        for verification in plan.verifications
+    ]
+    if not lines:
+        return ""
+    page = f"[{NAME}.md]({NAME}.md) has the figures of every photo, and where labels differ."
+    return "\n".join(["## Verified at the export", "", *lines, "", page])
 
 
 def _plural(count: int, noun: str) -> str:

@@ -9,7 +9,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from droneseg.plan import InferencePlan
+from droneseg.plan import InferencePlan, Member
 
 INPUT, OUTPUT, BATCH = "tiles", "logits", "batch"
 OPSET = 20
@@ -17,6 +17,8 @@ DESCRIBED = (
     "schema_version", "name", "labels", "ignore_label", "channels", "patch_size",
     "tile_step_size", "gaussian_sigma_scale", "mirror_axes", "source",
 )  # fmt: skip
+# Protobuf holds 2 GB in a message; above, with room for the graph, weights get a file of their own.
+MAX_EMBEDDED_BYTES = 1_900_000_000
 
 
 class FoldMean(nn.Module):
@@ -35,18 +37,55 @@ class FoldMean(nn.Module):
         return total / len(self.networks) if others else total
 
 
-def write_onnx(network: nn.Module, plan: InferencePlan, path: Path) -> None:
+def write_onnx(network: nn.Module, plan: InferencePlan, member: Member, path: Path) -> list[str]:
     """Write the network with a dynamic batch: `tiles` [N, C, H, W] to `logits` [N, K, H, W].
 
-    Its metadata holds what another runtime needs around the network: the fields of the plan by
-    name, as JSON.
+    Its metadata holds what another runtime needs around the network: the fields of the plan and
+    its member by name, as JSON.
 
     Args:
         network: in evaluation mode on the CPU.
-        plan: its channels and patch size are fixed in the graph.
-        path: where model.onnx goes.
+        plan: of the bundle.
+        member: its channels and patch size are fixed in the graph.
+        path: where the model goes.
+
+    Returns:
+        The names of the files: the model, and its weights where they are too large for it.
     """
-    tile_shape = (len(plan.channels), *plan.patch_size)
+    program = _to_onnx(network, (len(member.channels), *member.patch_size))
+    props = metadata(plan, member)
+    if _weight_bytes(network) <= MAX_EMBEDDED_BYTES:
+        model = program.model_proto
+        _finish(model, props)
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, path)
+        return [path.name]
+    program.save(path, external_data=True)
+    model = onnx.load(path, load_external_data=False)
+    _finish(model, props)
+    onnx.save(model, path)
+    onnx.checker.check_model(path, full_check=True)
+    return [path.name, f"{path.name}.data"]
+
+
+def metadata(plan: InferencePlan, member: Member) -> dict[str, str]:
+    """What `model.onnx` says of itself: JSON by the name of the field."""
+    content = plan.as_dict()
+    content |= next(
+        dumped
+        for dumped, other in zip(content["members"], plan.members, strict=True)
+        if other is member
+    )
+    content["channels"] = [_set_fields(channel) for channel in content["channels"]]
+    described = [*DESCRIBED, *(["regions"] if plan.regions else [])]
+    return {name: json.dumps(content[name]) for name in described}
+
+
+def _set_fields(channel: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in channel.items() if value}
+
+
+def _to_onnx(network: nn.Module, tile_shape: tuple[int, ...]) -> torch.onnx.ONNXProgram:
     # A batch of two: torch.export takes a size of 1 for a constant.
     example = torch.zeros(2, *tile_shape)
     with warnings.catch_warnings():
@@ -64,12 +103,16 @@ def write_onnx(network: nn.Module, plan: InferencePlan, path: Path) -> None:
         )
     if program is None:
         raise RuntimeError("torch.onnx.export returned no program")
-    model = program.model_proto
+    return program
+
+
+def _weight_bytes(network: nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in network.parameters())
+
+
+def _finish(model: onnx.ModelProto, props: dict[str, str]) -> None:
     _strip(model)
-    content = plan.as_dict()
-    onnx.helper.set_model_props(model, {name: json.dumps(content[name]) for name in DESCRIBED})
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    onnx.helper.set_model_props(model, props)
 
 
 def _strip(model: onnx.ModelProto) -> None:

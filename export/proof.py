@@ -1,16 +1,19 @@
 """The proof: nnU-Net's predictor and ours on the same photos, and the bars between them."""
 
+import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
 
-from droneseg.plan import ImageCheck, Verification
+from droneseg.machine import available_cores, processor
+from droneseg.plan import Label
 from droneseg.predictor import Predictor
-from droneseg.scene import draw_scene
+from droneseg.verification import ImageCheck, Verification
 from export.errors import ProofFailed
+from export.photos import Photo
 from export.reference import Prediction, Reference
 
 # Against float32 accumulators: share of equal labels over all photos, and logits of each photo.
@@ -19,105 +22,134 @@ MAX_LOGIT_ERROR = 1e-4
 # Against nnU-Net as it is: what its float16 accumulators change by themselves, and this much more.
 STOCK_SLACK = 2e-5
 
-VERSIONED = ("droneseg", "nnunetv2", "torch", "onnxruntime", "numpy")
+VERSIONED = ("droneseg", "nnunetv2", "torch", "onnxruntime", "openvino", "numpy")
+
+Labels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A photo to prove on, uint8 [H, W, 3], and what to call it."""
+class Comparison:
+    """One photo, segmented by one engine and by nnU-Net.
 
-    name: str
-    pixels: NDArray[np.uint8]
+    Attributes:
+        labels: ours, uint8 [H, W].
+        reference: nnU-Net's with float32 accumulators.
+        stock: nnU-Net's as it is.
+    """
+
+    check: ImageCheck
+    labels: Labels
+    reference: Labels
+    stock: Labels
 
 
-def drawn_photos(patch_size: tuple[int, int]) -> list[Photo]:
-    """Photos that meet every path of the sliding window for this patch size."""
-    height, width = patch_size
-    bordered = draw_scene(int(1.3 * height), int(1.2 * width), seed=3)
-    bordered[: height // 5] = 0
-    bordered[:, -width // 7 :] = 0
-    return [
-        Photo("smaller than the patch", draw_scene(int(0.7 * height), int(0.8 * width), seed=1)),
-        Photo("many windows, odd size", draw_scene(2 * height + 33, 2 * width - 17, seed=2)),
-        Photo("black borders", bordered),
-    ]
+@dataclass(frozen=True)
+class Proof:
+    """All photos, segmented by one engine."""
+
+    engine: str
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def failure(self) -> str | None:
+        """Which bar was missed, on which photo and where; None if every bar was met."""
+        for comparison in self.comparisons:
+            check = comparison.check
+            if not check.logit_error <= MAX_LOGIT_ERROR:
+                return (
+                    f"{self.engine}, '{check.image}': logits differ by {check.logit_error:.1e} of "
+                    f"the largest, at most {MAX_LOGIT_ERROR:.0e} is allowed; {_where(comparison)}"
+                )
+        return self._disagreement()
+
+    def require(self) -> None:
+        """Raise ProofFailed if a bar was missed."""
+        if self.failure:
+            raise ProofFailed(self.failure)
+
+    def verification(self) -> Verification:
+        """The figures."""
+        return Verification(
+            engine=self.engine,
+            versions=_versions(),
+            machine=f"{processor()}, {available_cores()} cores, Python {platform.python_version()}",
+            passed=self.failure is None,
+            checks=tuple(comparison.check for comparison in self.comparisons),
+        )
+
+    def _disagreement(self) -> str | None:
+        checks = [comparison.check for comparison in self.comparisons]
+        pixels = [check.height * check.width for check in checks]
+        differing, from_stock, stock_itself = (
+            1 - float(np.average([getattr(check, field) for check in checks], weights=pixels))
+            for field in ("agreement_reference", "agreement_stock", "agreement_reference_stock")
+        )
+        worst = max(self.comparisons, key=lambda comparison: comparison.check.differing_px)
+        where = f"most in '{worst.check.image}': {_where(worst)}"
+        if differing > 1 - MIN_AGREEMENT:
+            return (
+                f"{self.engine}: {differing:.4%} of the labels differ from nnU-Net's with float32 "
+                f"accumulators, at most {1 - MIN_AGREEMENT:.4%} is allowed; {where}"
+            )
+        if from_stock > stock_itself + STOCK_SLACK:
+            return (
+                f"{self.engine}: {from_stock:.4%} of the labels differ from nnU-Net's, whose "
+                f"float16 accumulators explain {stock_itself:.4%}; at most {STOCK_SLACK:.4%} more "
+                f"is allowed; {where}"
+            )
+        return None
 
 
 def prove(
-    predictor: Predictor,
+    predictors: Sequence[Predictor],
     reference: Reference,
     photos: Sequence[Photo],
     done: Callable[[], object] = lambda: None,
-) -> Verification:
+) -> list[Proof]:
     """Compare on every photo.
 
     Args:
-        predictor: ours.
+        predictors: ours, one for each engine.
         reference: nnU-Net's.
         photos: at least one.
         done: called after each photo.
-
-    Raises:
-        ProofFailed: a bar is missed; the message says on which photo and where.
     """
-    checks = []
-    differences = {}
+    comparisons: list[list[Comparison]] = [[] for _ in predictors]
     for photo in photos:
-        check, differences[photo.name] = _check(photo, predictor, reference)
-        checks.append(check)
+        expected = reference.predict(photo.pixels, float32=True)
+        stock = reference.predict(photo.pixels, float32=False)
+        for predictor, compared in zip(predictors, comparisons, strict=True):
+            compared.append(_compare(photo, predictor, expected, stock.labels))
         done()
-    worst = min(checks, key=lambda check: check.agreement_reference)
-    _require_agreement(checks, f"most in '{worst.image}': {differences[worst.image]}")
-    versions = {name: version(name) for name in VERSIONED}
-    return Verification(predictor.engine.name, versions, tuple(checks))
+    return [
+        Proof(predictor.engines[0].name, tuple(compared))
+        for predictor, compared in zip(predictors, comparisons, strict=True)
+    ]
 
 
-def _check(photo: Photo, predictor: Predictor, reference: Reference) -> tuple[ImageCheck, str]:
-    """The figures of one photo, and in words where its labels differ."""
-    expected = reference.predict(photo.pixels, float32=True)
-    stock = reference.predict(photo.pixels, float32=False)
-    (ours,) = predictor.segment([photo.pixels])
-    logit_error = relative_error(predictor.logits(photo.pixels), expected.logits)
+def _compare(photo: Photo, predictor: Predictor, expected: Prediction, stock: Labels) -> Comparison:
+    trace = predictor.trace(photo.pixels)
+    labels = trace.segmentation.labels
+    errors = [
+        relative_error(ours, theirs)
+        for ours, theirs in zip(trace.logits, expected.logits, strict=True)
+    ]
     check = ImageCheck(
         image=photo.name,
         height=photo.pixels.shape[0],
         width=photo.pixels.shape[1],
-        agreement_reference=agreement(ours.labels, expected.labels),
-        agreement_stock=agreement(ours.labels, stock.labels),
-        agreement_reference_stock=agreement(expected.labels, stock.labels),
-        logit_error=logit_error,
+        agreement_reference=agreement(labels, expected.labels),
+        agreement_stock=agreement(labels, stock),
+        agreement_reference_stock=agreement(expected.labels, stock),
+        differing_px=int(np.count_nonzero(labels != expected.labels)),
+        # NaN must not hide behind another member's error.
+        logit_error=float(np.max(errors)),
+        dice=dice(labels, expected.labels, predictor.plan.labels),
     )
-    where = _where(ours.labels, expected)
-    if not logit_error <= MAX_LOGIT_ERROR:
-        raise ProofFailed(
-            f"'{photo.name}': logits differ by {logit_error:.1e} of the largest, at most "
-            f"{MAX_LOGIT_ERROR:.0e} is allowed; {where}"
-        )
-    return check, where
+    return Comparison(check, labels, expected.labels, stock)
 
 
-def _require_agreement(checks: Sequence[ImageCheck], where: str) -> None:
-    pixels = np.array([check.height * check.width for check in checks])
-
-    def mean(shares: list[float]) -> float:
-        return float(np.average(shares, weights=pixels))
-
-    agreed = mean([check.agreement_reference for check in checks])
-    stock = mean([check.agreement_stock for check in checks])
-    itself = mean([check.agreement_reference_stock for check in checks])
-    if agreed < MIN_AGREEMENT:
-        raise ProofFailed(
-            f"{1 - agreed:.4%} of the labels differ from nnU-Net's with float32 accumulators, at "
-            f"most {1 - MIN_AGREEMENT:.4%} is allowed; {where}"
-        )
-    if stock < itself - STOCK_SLACK:
-        raise ProofFailed(
-            f"{1 - stock:.4%} of the labels differ from nnU-Net's, whose float16 accumulators "
-            f"explain {1 - itself:.4%}; at most {STOCK_SLACK:.4%} more is allowed; {where}"
-        )
-
-
-def agreement(labels: NDArray[np.uint8], others: NDArray[np.uint8]) -> float:
+def agreement(labels: Labels, others: Labels) -> float:
     """The share of pixels with the same label."""
     return float(np.mean(labels == others))
 
@@ -129,14 +161,36 @@ def relative_error(logits: NDArray[np.floating], expected: NDArray[np.floating])
     return float(np.abs(logits - expected).max() / np.abs(expected).max())
 
 
-def _where(labels: NDArray[np.uint8], expected: Prediction) -> str:
+def dice(labels: Labels, others: Labels, classes: Sequence[Label]) -> dict[str, float]:
+    """Dice of each class that occurs in either, by its name."""
+    result = {}
+    for label in classes:
+        ours, theirs = labels == label.id, others == label.id
+        total = np.count_nonzero(ours) + np.count_nonzero(theirs)
+        if total:
+            result[label.name] = float(2 * np.count_nonzero(ours & theirs) / total)
+    return result
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _where(comparison: Comparison) -> str:
     """Which pixels differ, for the message."""
-    rows, columns = np.nonzero(labels != expected.labels)
+    labels, reference = comparison.labels, comparison.reference
+    rows, columns = np.nonzero(labels != reference)
     if not rows.size:
         return "no label differs"
     row, column = rows[0], columns[0]
     return (
         f"{rows.size} labels differ, in rows {rows.min()} to {rows.max()} and columns "
         f"{columns.min()} to {columns.max()}; at ({row}, {column}) nnU-Net says "
-        f"{expected.labels[row, column]} and the bundle {labels[row, column]}"
+        f"{reference[row, column]} and the bundle {labels[row, column]}"
     )

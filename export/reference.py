@@ -1,9 +1,11 @@
 """nnU-Net's own predictor, as the reference that a bundle is proven against."""
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -15,6 +17,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from numpy.typing import NDArray
 
+from droneseg.preprocess import ImageArray
 from export.trained_model import TrainedModel
 
 # NaturalImage2DIO gives every photo this spacing.
@@ -27,41 +30,71 @@ class Prediction:
 
     Attributes:
         labels: uint8 [H, W].
-        logits: [K, h, w] of the non-zero crop, float32 or float16 as accumulated.
+        logits: for each model [K, h, w] of the non-zero crop, float32 or float16 as accumulated.
     """
 
     labels: NDArray[np.uint8]
-    logits: NDArray[np.floating]
+    logits: tuple[NDArray[np.floating], ...]
 
 
 class Reference:
-    """nnUNetPredictor with its default settings, on the CPU."""
+    """nnUNetPredictor with its default settings, on the CPU; an ensemble of several models."""
 
-    def __init__(self, model: TrainedModel):
+    def __init__(self, *models: TrainedModel):
         """Hand nnU-Net's predictor the networks, whatever trainer class made them."""
-        # It prints that a CPU is no GPU.
-        with redirect_stdout(io.StringIO()):
-            self._predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False)
-        self._predictor.manual_initialization(
-            model.networks()[0],
-            model.plans,
-            model.configuration,
-            [checkpoint.weights for checkpoint in model.checkpoints],
-            model.dataset,
-            model.checkpoints[0].trainer,
-            model.checkpoints[0].mirror_axes or None,
-        )
+        self._predictors = [_predictor(model) for model in models]
 
-    def predict(self, image: NDArray[np.uint8], *, float32: bool) -> Prediction:
-        """Predict a photo, uint8 [H, W, 3].
+    def predict(self, image: ImageArray, *, float32: bool) -> Prediction:
+        """Predict a photo, uint8, uint16 or float32 [H, W, C].
 
         Args:
             image: the photo.
             float32: accumulate logits in float32; nnU-Net itself does so in float16, which alone
                 changes one or two labels in 10,000.
         """
-        predictor = self._predictor
-        data = image.transpose(2, 0, 1)[:, None]
+        with float32_accumulators() if float32 else nullcontext():
+            outcomes = [_logits(predictor, image) for predictor in self._predictors]
+        several = len(outcomes) > 1
+        decisions = [
+            _convert(predictor, logits, properties, probabilities=several)
+            for predictor, (logits, properties) in zip(self._predictors, outcomes, strict=True)
+        ]
+        labels = self._average(decisions) if several else decisions[0]
+        return Prediction(labels[0], tuple(logits.numpy()[:, 0] for logits, _ in outcomes))
+
+    def _average(self, decisions: list[Any]) -> NDArray[np.uint8]:
+        """As nnunetv2's merge_files does with the files of average_probabilities."""
+        mean = np.zeros_like(decisions[0][1])
+        for _, probabilities in decisions:
+            mean += probabilities
+        mean /= len(decisions)
+        label_manager = self._predictors[0].label_manager
+        labels: NDArray[np.uint8] = label_manager.convert_probabilities_to_segmentation(mean)
+        return labels
+
+
+def _predictor(model: TrainedModel) -> nnUNetPredictor:
+    # It prints that a CPU is no GPU.
+    with redirect_stdout(io.StringIO()):
+        predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False)
+    predictor.manual_initialization(
+        model.networks()[0],
+        model.plans,
+        model.configuration,
+        [checkpoint.weights for checkpoint in model.checkpoints],
+        model.dataset,
+        model.checkpoints[0].trainer,
+        model.checkpoints[0].mirror_axes or None,
+    )
+    return predictor
+
+
+def _logits(predictor: nnUNetPredictor, image: ImageArray) -> tuple[torch.Tensor, dict[str, Any]]:
+    """Logits of the non-zero crop, and what nnU-Net wants to know to put the crop back."""
+    data = image.transpose(2, 0, 1)[:, None]
+    with warnings.catch_warnings():
+        # A z-score over the non-zero pixels of a black image is a mean of nothing.
+        warnings.simplefilter("ignore", RuntimeWarning)
         tensor, _, properties = DefaultPreprocessor(verbose=False).run_case_npy(
             np.ascontiguousarray(data, np.float32),
             None,
@@ -70,16 +103,25 @@ class Reference:
             predictor.configuration_manager,
             predictor.dataset_json,
         )
-        with float32_accumulators() if float32 else nullcontext():
-            logits = predictor.predict_logits_from_preprocessed_data(torch.from_numpy(tensor))
-        labels = convert_predicted_logits_to_segmentation_with_correct_shape(
-            logits,
-            predictor.plans_manager,
-            predictor.configuration_manager,
-            predictor.label_manager,
-            properties,
-        )
-        return Prediction(labels[0], logits.numpy()[:, 0])
+    logits = predictor.predict_logits_from_preprocessed_data(torch.from_numpy(tensor))
+    return logits, properties
+
+
+def _convert(
+    predictor: nnUNetPredictor,
+    logits: torch.Tensor,
+    properties: dict[str, Any],
+    *,
+    probabilities: bool,
+) -> Any:
+    return convert_predicted_logits_to_segmentation_with_correct_shape(
+        logits,
+        predictor.plans_manager,
+        predictor.configuration_manager,
+        predictor.label_manager,
+        properties,
+        return_probabilities=probabilities,
+    )
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
 from droneseg.errors import DroneSegError
-from droneseg.images import decode_image
+from droneseg.images import decode_image, require_file_channels
 from droneseg.plan import InferencePlan
 from droneseg.scene import draw_scene
 from droneseg.segmentation import Segmentation
@@ -40,14 +40,17 @@ def load_plan() -> InferencePlan:
         BentoMLException: there is no such model; BentoML's command line ends with this message.
     """
     try:
-        return Bundle.load(settings.model_path).plan
+        plan = Bundle.load(settings.model_path).plan
+        require_file_channels(len(plan.channel_names))
     except DroneSegError as error:
         raise BentoMLException(f"[{error.code}] {error.message}") from error
+    return plan
 
 
 # On import, and not in a process that BentoML would start again and again: without its model the
 # server ends at once, and no Bento is built.
 plan = load_plan()
+CHANNELS = len(plan.channel_names)
 
 
 @bentoml.asgi_app(routes, path="/")
@@ -88,13 +91,13 @@ class DroneSeg:
         """Decode a photo, let the runner segment it, and encode the answer."""
         if not self._ready:
             raise ModelNotReady("the model is warming up; /readyz says when it is ready")
-        image = await asyncio.to_thread(decode_image, data, settings.max_pixels)
+        image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
         segmentation = Segmentation(await self._ask_runner(image), plan.labels)
         return await asyncio.to_thread(Prediction.of, segmentation)
 
     async def _warm_up(self) -> None:
         """Get ready: run photos of the size of one window through the runner until all succeed."""
-        scene = draw_scene(*plan.patch_size, seed=0)
+        scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
         while not self._ready:
             try:
                 if await self.runner.is_ready(1):

@@ -33,7 +33,7 @@ class Runner:
         self._predictor = Predictor(settings.model_path)
         plan = self._predictor.plan
         logger.info(
-            "model %s %s on %s", plan.name, plan.content_hash[:12], self._predictor.engine.name
+            "model %s %s on %s", plan.name, plan.content_hash[:12], self._predictor.engines[0].name
         )
 
     @bentoml.api(

@@ -31,13 +31,15 @@ def one_axis(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def two_folds_bundle(two_folds: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     output = tmp_path_factory.mktemp("models") / "two_folds"
-    return BundleWriter(TrainedModel.load(two_folds), "two_folds", {}).write(output)
+    return BundleWriter([TrainedModel.load(two_folds)], "two_folds", {}).write(output)
 
 
 @pytest.fixture(scope="session")
 def one_axis_bundle(one_axis: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     output = tmp_path_factory.mktemp("models") / "one_axis"
-    return BundleWriter(TrainedModel.load(one_axis), "one_axis", {"roof": "#FF0000"}).write(output)
+    return BundleWriter([TrainedModel.load(one_axis)], "one_axis", {"roof": "#FF0000"}).write(
+        output
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,21 @@
 """Engines run the network; there is one file for each runtime."""
 
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle, Probes
-from droneseg.errors import EngineMismatch
+from droneseg.errors import EngineMismatch, EngineNotInstalled
+
+# The package to be imported, and the class that runs it.
+RUNTIMES = {
+    "onnxruntime": "droneseg.engines.onnxruntime:OnnxRuntimeEngine",
+    "openvino": "droneseg.engines.openvino:OpenVinoEngine",
+}
 
 # The largest difference of a logit that a float32 engine may show, over the largest logit.
 LOGIT_TOLERANCE = 1e-4
@@ -33,16 +42,39 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(bundle: Bundle) -> Engine:
-    """Open the engine for this machine and let it prove itself on the bundle's probe tiles.
+def installed_runtimes() -> list[str]:
+    """Names of the runtimes that are installed here, the one to be preferred first."""
+    return [name for name in RUNTIMES if find_spec(name) is not None]
+
+
+def open_engine(bundle: Bundle, member: int = 0, runtime: str | None = None) -> Engine:
+    """Open an engine and let it prove itself on the probe tiles.
+
+    Args:
+        bundle: the model.
+        member: which of its networks.
+        runtime: a name of RUNTIMES; the first one that is installed if None.
 
     Raises:
+        EngineNotInstalled: there is no such runtime here, or none at all.
         EngineMismatch: its logits differ from those that were recorded at the export.
     """
-    from droneseg.engines.onnxruntime import OnnxRuntimeEngine
+    installed = installed_runtimes()
+    name = runtime or next(iter(installed), "onnxruntime")
+    if name not in installed:
+        known = f"known are {', '.join(RUNTIMES)}; installed here: {', '.join(installed) or 'none'}"
+        raise EngineNotInstalled(
+            f"the runtime {name} cannot be used ({known}); `pip install onnxruntime` brings one"
+        )
+    engine = _open(name, bundle.model_path(member))
+    check_probes(engine, bundle.probes(member))
+    return engine
 
-    engine = OnnxRuntimeEngine(bundle.model_path)
-    check_probes(engine, bundle.probes())
+
+def _open(runtime: str, model_path: Path) -> Engine:
+    """Runtimes are heavy: only the one that is used is imported."""
+    module, _, name = RUNTIMES[runtime].partition(":")
+    engine: Engine = getattr(import_module(module), name)(model_path)
     return engine
 
 
@@ -53,8 +85,8 @@ def check_probes(engine: Engine, probes: Probes) -> float:
         EngineMismatch: it is above LOGIT_TOLERANCE, or not a number.
     """
     tiles = probes.tiles.astype(np.float32)
-    num_classes = probes.logits.shape[1]
-    out = np.empty((1, num_classes, *tiles.shape[2:]), np.float32)
+    heads = probes.logits.shape[1]
+    out = np.empty((1, heads, *tiles.shape[2:]), np.float32)
     error = 0.0
     for tile, expected in zip(tiles, probes.logits, strict=True):
         engine.run(tile[None], out)

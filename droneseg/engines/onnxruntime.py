@@ -1,6 +1,5 @@
 """ONNX Runtime: the engine that runs everywhere, on the CPU or through its CUDA provider."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +7,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from droneseg.engines.instance_norm import expand_instance_norm
+from droneseg.machine import available_cores
 
 CPU = "CPUExecutionProvider"
 # TF32, the default, has 10 bits of mantissa: too few for `exact`.
 CUDA = ("CUDAExecutionProvider", {"use_tf32": "0"})
 ERRORS_ONLY = 3
+EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class OnnxRuntimeEngine:
@@ -44,6 +45,8 @@ class OnnxRuntimeEngine:
             if session.get_providers()[0] == CUDA[0]:
                 return session
         model = expand_instance_norm(model_path)
+        # Where weights outside of the file lie, which a model in memory does not say.
+        self._options.add_session_config_entry(EXTERNAL_DATA_FOLDER, str(model_path.parent))
         return onnxruntime.InferenceSession(model, self._options, providers=[CPU])
 
     @property
@@ -71,10 +74,3 @@ class OnnxRuntimeEngine:
             self._output, "cpu", 0, np.float32, out.shape, out.__array_interface__["data"][0]
         )
         self._session.run_with_iobinding(binding)
-
-
-def available_cores() -> int:
-    """The cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

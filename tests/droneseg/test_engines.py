@@ -20,7 +20,7 @@ class DistortedEngine:
     batch_pixels = 1
 
     def __init__(self, bundle: Bundle, error: float):
-        self._engine = OnnxRuntimeEngine(bundle.model_path)
+        self._engine = OnnxRuntimeEngine(bundle.model_path())
         self._error = error
 
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
@@ -42,7 +42,7 @@ def test_an_engine_that_does_not_is_refused(two_folds_bundle: Bundle, error: flo
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_any_batch_gives_the_same_logits(two_folds_bundle: Bundle, count: int) -> None:
-    engine = OnnxRuntimeEngine(two_folds_bundle.model_path)
+    engine = OnnxRuntimeEngine(two_folds_bundle.model_path())
     tile = two_folds_bundle.probes().tiles[:1].astype(np.float32)
     alone = np.empty((1, 4, 64, 48), np.float32)
     engine.run(tile, alone)

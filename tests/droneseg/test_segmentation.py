@@ -42,5 +42,5 @@ def test_overlay_goes_from_photo_to_colours(alpha: float, pixel: tuple[int, int,
 
 
 def test_an_overlay_on_another_photo_is_refused() -> None:
-    with pytest.raises(InvalidArray, match=r"\[3, 2, 3\]"):
+    with pytest.raises(InvalidArray, match=r"3 x 2 px, got an array of shape \[2, 3, 3\]"):
         SEGMENTATION.overlay(np.zeros((2, 3, 3), np.uint8))

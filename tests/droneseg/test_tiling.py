@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from droneseg.plan import Channel
 from droneseg.preprocess import preprocess
 from droneseg.scene import draw_scene
 from droneseg.tiling import Float32Array, Stitcher, Tiling, gaussian_weights
@@ -35,7 +36,9 @@ def test_the_stitcher_gives_what_one_whole_canvas_gives(shape: tuple[int, int]) 
 
 
 def test_windows_are_cut_with_the_padding_around_them() -> None:
-    image = preprocess(draw_scene(5, 40, seed=0))
+    image = preprocess(
+        draw_scene(5, 40, seed=0), [Channel(name, "ZScoreNormalization") for name in "RGB"]
+    )
     tiling = Tiling.of(image.box.shape, (9, 16), 0.5)
     assert tiling.canvas == (9, 40)
     assert tiling.padding == (2, 0)

@@ -30,8 +30,9 @@ def test_the_command_exports_and_reports(
 
     bundle = Bundle.load(output)
     assert bundle.plan.name == "mars"
-    assert bundle.plan.verification is not None
-    assert [check.image for check in bundle.plan.verification.checks][-1] == "mine.png"
+    for verification in bundle.plan.verifications:
+        assert verification.passed
+        assert [check.image for check in verification.checks][-1] == "mine.png"
     card = (output / "README.md").read_text()
     assert "Trained on Mars." in card
     assert "| 1 | roof | #FF0000 |" in card
@@ -65,12 +66,12 @@ def test_a_miss_writes_nothing_and_says_where(
 def test_model_onnx_holds_what_others_need_and_nothing_of_this_machine(
     two_folds_bundle: Bundle,
 ) -> None:
-    model = onnx.load(two_folds_bundle.model_path)
+    model = onnx.load(two_folds_bundle.model_path())
     metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert metadata["patch_size"] == [64, 48]
     assert metadata["labels"][1]["name"] == "roof"
     assert metadata["source"]["folds"] == ["0", "2"]
-    content = two_folds_bundle.model_path.read_bytes()
+    content = two_folds_bundle.model_path().read_bytes()
     for trace in (str(Path.home()), str(Path(__file__).parent.parent.parent), "site-packages"):
         assert trace.encode() not in content
 

@@ -25,13 +25,15 @@ def assert_parity(predictor: Predictor, reference: Reference, photo: Photo) -> N
     expected = reference.predict(photo, float32=True)
     stock = reference.predict(photo, float32=False)
     (ours,) = predictor.segment([photo])
+    trace = predictor.trace(photo)
 
+    np.testing.assert_array_equal(trace.segmentation.labels, ours.labels)
     assert ours.labels.dtype == np.uint8
     assert ours.labels.shape == photo.shape[:2]
-    logits = predictor.logits(photo)
-    assert logits.shape == expected.logits.shape
-    error = np.abs(logits - expected.logits).max() / np.abs(expected.logits).max()
-    assert error <= MAX_LOGIT_ERROR
+    for logits, reference_logits in zip(trace.logits, expected.logits, strict=True):
+        assert logits.shape == reference_logits.shape
+        error = np.abs(logits - reference_logits).max() / np.abs(reference_logits).max()
+        assert error <= MAX_LOGIT_ERROR
 
     differing = np.count_nonzero(ours.labels != expected.labels)
     assert differing <= max(1, MAX_DIFFERING * photo[..., 0].size)

@@ -58,7 +58,7 @@ KINDS = tuple(photos((64, 48)))
 def test_two_folds(
     kind: str, two_folds_predictor: Predictor, two_folds_reference: Reference
 ) -> None:
-    photo = photos(two_folds_predictor.plan.patch_size)[kind]
+    photo = photos(two_folds_predictor.plan.members[0].patch_size)[kind]
     assert_parity(two_folds_predictor, two_folds_reference, photo)
 
 
@@ -66,7 +66,7 @@ def test_two_folds(
 def test_one_mirror_axis_and_an_unknown_trainer(
     kind: str, one_axis_predictor: Predictor, one_axis_reference: Reference
 ) -> None:
-    photo = photos(one_axis_predictor.plan.patch_size)[kind]
+    photo = photos(one_axis_predictor.plan.members[0].patch_size)[kind]
     assert_parity(one_axis_predictor, one_axis_reference, photo)
 
 
@@ -76,15 +76,16 @@ def default_reference(
 ) -> Reference:
     """nnU-Net's predictor on the default model, whose weights are taken from its ONNX file."""
     plan = default_bundle.plan
+    member = plan.members[0]
     trained = TrainedFolder(
-        patch_size=plan.patch_size,
-        mirror_axes=plan.mirror_axes,
+        patch_size=member.patch_size,
+        mirror_axes=member.mirror_axes,
         classes=tuple(label.name for label in plan.labels),
         ignore=True,
         features=(16, 32, 64, 128, 256, 256),
     )
     folder: Path = tmp_path_factory.mktemp("trained") / "default"
-    restore_trained_folder(default_bundle.model_path, trained, folder)
+    restore_trained_folder(default_bundle.model_path(), trained, folder)
     return Reference(TrainedModel.load(folder))
 
 
@@ -92,7 +93,7 @@ def default_reference(
 def test_default_model(
     kind: str, default_predictor: Predictor, default_reference: Reference
 ) -> None:
-    photo = photos(default_predictor.plan.patch_size)[kind]
+    photo = photos(default_predictor.plan.members[0].patch_size)[kind]
     assert_parity(default_predictor, default_reference, photo)
 
 
@@ -102,7 +103,7 @@ def test_the_random_models_decide_by_more_than_noise(
 ) -> None:
     """Otherwise parity would say nothing."""
     predictor: Predictor = request.getfixturevalue(f"{model}_predictor")
-    logits = predictor.logits(draw_scene(100, 90, seed=50))
+    (logits,) = predictor.trace(draw_scene(100, 90, seed=50)).logits
     first, second = np.sort(logits, axis=0)[:-3:-1]
     assert np.median(first - second) >= MIN_MEDIAN_GAP
     shares = np.bincount(logits.argmax(axis=0).ravel()) / first.size
@@ -112,7 +113,7 @@ def test_the_random_models_decide_by_more_than_noise(
 def test_photos_that_share_batches_are_predicted_as_if_alone(
     two_folds_predictor: Predictor,
 ) -> None:
-    together = list(photos(two_folds_predictor.plan.patch_size).values())
+    together = list(photos(two_folds_predictor.plan.members[0].patch_size).values())
     results = two_folds_predictor.segment(together)
     assert len(results) == len(together)
     for photo, result in zip(together, results, strict=True):

@@ -16,7 +16,8 @@ from droneseg.preprocess import Box, NormalizedImage
 from droneseg.scene import draw_scene
 from droneseg.tiling import Tiling, window_starts
 from export.errors import ProofFailed
-from export.proof import Photo, prove
+from export.photos import Photo
+from export.proof import prove
 from export.reference import Reference
 from tests.parity.conftest import assert_parity
 
@@ -103,8 +104,9 @@ def test_a_mistake_in_the_pipeline_is_caught(
     mutate(monkeypatch)
     with pytest.raises(AssertionError):
         assert_parity(two_folds_predictor, two_folds_reference, photo)
+    (proof,) = prove([two_folds_predictor], two_folds_reference, [Photo("bordered", photo)])
     with pytest.raises(ProofFailed):
-        prove(two_folds_predictor, two_folds_reference, [Photo("bordered", photo)])
+        proof.require()
 
 
 def test_padding_on_the_wrong_side_is_caught(
@@ -128,7 +130,9 @@ def test_padding_on_the_wrong_side_is_caught(
 def test_a_swapped_mirror_axis_is_caught(
     one_axis_bundle: Bundle, one_axis_reference: Reference
 ) -> None:
-    swapped = replace(one_axis_bundle, plan=replace(one_axis_bundle.plan, mirror_axes=(1,)))
+    plan = one_axis_bundle.plan
+    members = (replace(plan.members[0], mirror_axes=(1,)),)
+    swapped = replace(one_axis_bundle, plan=replace(plan, members=members))
     with pytest.raises(AssertionError):
         assert_parity(Predictor(swapped), one_axis_reference, bordered_scene())
 

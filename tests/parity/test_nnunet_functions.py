@@ -17,6 +17,7 @@ from nnunetv2.preprocessing.normalization.default_normalization_schemes import (
 )
 from numpy.typing import NDArray
 
+from droneseg.plan import Channel
 from droneseg.preprocess import nonzero_box, preprocess
 from droneseg.scene import draw_scene
 from droneseg.tiling import GAUSSIAN_PEAK, Tiling, gaussian_weights, window_starts
@@ -93,7 +94,7 @@ def test_z_score_of_a_large_photo_to_the_last_bit() -> None:
 def _assert_same_z_score(photo: NDArray[np.uint8]) -> None:
     data = np.ascontiguousarray(photo.transpose(2, 0, 1)[:, None], np.float32)
     cropped, seg, _ = crop_to_nonzero(data)
-    ours = preprocess(photo)
+    ours = preprocess(photo, [Channel(name, "ZScoreNormalization") for name in "RGB"])
     out = np.empty((3, *ours.box.shape), np.float32)
     ours.window(slice(None), slice(None), out)
     for channel, plane in zip(cropped, out, strict=True):

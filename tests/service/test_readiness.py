@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from droneseg.bundle import PROBES_FILE, Bundle, Probes, sha256
+from droneseg.bundle import Bundle, Probes, sha256
 from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
 from tests.service.server import STOP_S, Server, serve
@@ -95,8 +95,8 @@ def test_a_model_that_does_not_reproduce_its_probes_never_gets_ready(
     """The files are as the plan says, but the engine's logits are not."""
     folder = Path(shutil.copytree(two_folds_bundle.path, tmp_path / "wrong"))
     probes = two_folds_bundle.probes()
-    Probes(probes.tiles, probes.logits + np.float32(1), probes.stride).save(folder / PROBES_FILE)
-    files = {**two_folds_bundle.plan.files, PROBES_FILE: sha256(folder / PROBES_FILE)}
+    Probes(probes.tiles, probes.logits + np.float32(1), probes.stride).save(folder / "probes.npz")
+    files = {**two_folds_bundle.plan.files, "probes.npz": sha256(folder / "probes.npz")}
     replace(two_folds_bundle.plan, files=files).sealed().save(folder / "plan.json")
     with serve(tmp_path, DRONESEG_MODEL=str(folder)) as server:
         server.wait_until(lambda: "does not reproduce" in server.log.read_text())
