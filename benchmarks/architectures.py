@@ -8,6 +8,7 @@ BATCH_NORM = {
     "nonlin": "torch.nn.ReLU",
     "nonlin_kwargs": {"inplace": True},
 }
+RESENC_BLOCKS = [1, 3, 4, 6, 6, 6, 6, 6]
 DROPOUT = {"dropout_op": "torch.nn.modules.dropout.Dropout2d", "dropout_op_kwargs": {"p": 0.2}}
 
 
@@ -16,7 +17,8 @@ def architecture(kind: str, features: tuple[int, ...]) -> dict[str, Any]:
 
     Args:
         kind: a class of dynamic_network_architectures' U-Nets, with a variation after a blank:
-            `BatchNorm` and ReLU with dropout, or `anisotropic` kernels and strides.
+            `BatchNorm` and ReLU with dropout, `anisotropic` kernels and strides, or the `preset`
+            blocks of nnU-Net's ResEnc planners.
         features: of each stage.
     """
     class_name, _, variation = kind.partition(" ")
@@ -31,8 +33,8 @@ def architecture(kind: str, features: tuple[int, ...]) -> dict[str, Any]:
             "conv_op": "torch.nn.modules.conv.Conv2d",
             "kernel_sizes": [kernel] * stages,
             "strides": [[1, 1], *[stride] * (stages - 1)],
-            encoder: [2] * stages,
-            "n_conv_per_stage_decoder": [2] * (stages - 1),
+            encoder: RESENC_BLOCKS[:stages] if variation == "preset" else [2] * stages,
+            "n_conv_per_stage_decoder": [1 if variation == "preset" else 2] * (stages - 1),
             "conv_bias": True,
             "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d",
             "norm_op_kwargs": {"eps": 1e-05, "affine": True},

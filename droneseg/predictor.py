@@ -177,10 +177,7 @@ class _ImageRun:
     def windows(self) -> Iterator["_Window"]:
         """The windows of all members, from top to bottom, so that members go down together."""
         return heapq.merge(
-            *(
-                (_Window(sliding, index, corner) for corner in sliding.tiling)
-                for index, sliding in enumerate(self._sliding)
-            ),
+            *(sliding.windows(index) for index, sliding in enumerate(self._sliding)),
             key=lambda window: window.corner[0],
         )
 
@@ -200,6 +197,9 @@ class _SlidingWindow:
         self.tiling = Tiling.of(image.box.shape, member.patch_size, plan.tile_step_size)
         weights = gaussian_weights(member.patch_size, plan.gaussian_sigma_scale)
         self.stitcher = Stitcher(self.tiling, weights, plan.num_segmentation_heads, self._crop)
+
+    def windows(self, member: int) -> Iterator["_Window"]:
+        return (_Window(self, member, corner) for corner in self.tiling)
 
     def cut(self, corner: tuple[int, int], out: NDArray[np.float32]) -> None:
         self.tiling.cut(self._image, corner, out)
