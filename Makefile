@@ -12,10 +12,10 @@ export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install model serve test dev lint format bench load clean
+.PHONY: help install model serve test dev lint format bench compatibility load clean
 
 help:  ## Show this.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/installed-$(RUNTIME)  ## Install what serving needs; no PyTorch.
 
@@ -40,6 +40,9 @@ format: $(VENV)/installed-dev  ## Format the code.
 
 bench: $(VENV)/installed-test model  ## Compare with nnU-Net's predictor.
 	$(BIN)/python -m benchmarks.latency
+
+compatibility: $(VENV)/installed-test  ## Measure the matrix of models for docs/compatibility.md.
+	$(BIN)/python -m pytest tests/parity/test_matrix.py --write-compatibility
 
 load: $(VENV)/installed-test  ## Put a running service under load for a minute.
 	$(BIN)/locust --headless --users 8 --run-time 60s --host http://localhost:$(PORT)

@@ -4,6 +4,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -119,7 +120,8 @@ def _strip(model: onnx.ModelProto) -> None:
     """Remove the stack traces and notes that torch leaves at every node: they name local paths."""
     model.doc_string = ""
     graph = model.graph
-    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+    described: list[Any] = [*graph.node, *graph.input, *graph.output, *graph.value_info]
+    for part in (model, graph, *described):
         part.ClearField("metadata_props")
         part.doc_string = ""
     for initializer in graph.initializer:

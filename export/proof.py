@@ -16,8 +16,8 @@ from export.errors import ProofFailed
 from export.photos import Photo
 from export.reference import Prediction, Reference
 
-# Against float32 accumulators: share of equal labels over all photos (but for one pixel), and logits
-# of each photo.
+# Against float32 accumulators: the share of equal labels over all photos, where one pixel may
+# always differ, and the logits of each photo.
 MIN_AGREEMENT = 0.99999
 MAX_LOGIT_ERROR = 1e-4
 # Against nnU-Net as it is: what its float16 accumulators change by themselves, and this much more.

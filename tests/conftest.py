@@ -12,6 +12,13 @@ from export.writer import BundleWriter
 
 DEFAULT_MODEL = Path(__file__).parent.parent / "models" / "dubai_aerial"
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-compatibility", action="store_true", help="write docs/compatibility.md"
+    )
+
+
 # Two folds, both mirror axes, an ignore label; and one fold of a trainer unknown here that mirrors
 # the height alone, so that swapped axes show.
 TWO_FOLDS = TrainedFolder(folds=("0", "2"), ignore=True)

@@ -1,13 +1,12 @@
 """OpenVINO: float32 on the CPU."""
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import openvino
+import openvino.opset13 as ops
 from numpy.typing import NDArray
 
-from droneseg.engines.instance_norm import expand_instance_norm
 from droneseg.machine import available_cores
 
 
@@ -27,7 +26,10 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads or available_cores(),
             "PERFORMANCE_HINT": "LATENCY",
         }
-        self._request = _compile(model_path, options).create_infer_request()
+        core = openvino.Core()
+        model = core.read_model(model_path)
+        _write_out_norms(model)
+        self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
     @property
     def name(self) -> str:
@@ -46,14 +48,30 @@ class OpenVinoEngine:
         self._request.infer()
 
 
-def _compile(model_path: Path, options: dict[str, str | int]) -> openvino.CompiledModel:
-    """Compile the network with accurate norms: its own are off by 1.3e-4 on padded tiles.
+def _write_out_norms(model: openvino.Model) -> None:
+    """Replace every MVN, which InstanceNormalization becomes, by simple operators.
 
-    Weights outside of the model's file are found beside it alone, hence the folder.
+    The kernel adds a whole plane in one float32 sum, whose rounding errors pile up on tiles that
+    are mostly padding: 1.3e-4 of the largest logit, against 3e-6 with means of means.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        expanded = Path(folder) / model_path.name
-        expanded.write_bytes(expand_instance_norm(model_path))
-        for data in model_path.parent.glob(f"{model_path.name}.*"):
-            (Path(folder) / data.name).symlink_to(data.resolve())
-        return openvino.Core().compile_model(expanded, "CPU", options)
+    for node in model.get_ordered_ops():
+        if node.get_type_name() == "MVN":
+            normalized = _normalize(node.input_value(0), node.get_attributes()["eps"])
+            for target in node.output(0).get_target_inputs():
+                target.replace_source_output(normalized.output(0))
+
+
+def _normalize(values: openvino.Output, epsilon: float) -> openvino.Node:
+    """(x - mean) / sqrt(variance + epsilon) over the plane of each channel, [N, C, H, W]."""
+    centered = ops.subtract(values, _mean(values))
+    variance = _mean(ops.multiply(centered, centered))
+    return ops.divide(centered, ops.sqrt(ops.add(variance, np.float32(epsilon))))
+
+
+def _mean(values: openvino.Output | openvino.Node) -> openvino.Node:
+    """The mean over columns and then over rows.
+
+    OpenVINO would make one sum of the two; doubling, which is exact, keeps them apart.
+    """
+    of_columns = ops.multiply(ops.reduce_mean(values, [3], keep_dims=True), np.float32(2))
+    return ops.multiply(ops.reduce_mean(of_columns, [2], keep_dims=True), np.float32(0.5))

@@ -16,12 +16,15 @@ from droneseg import Predictor
 from droneseg.bundle import Bundle
 from droneseg.images import decode_image
 
+# As in config.pbtxt.
+MAX_BATCH_SIZE = 8
+
 
 class TritonEngine:
     """A network on a Triton server, in the place of a local runtime."""
 
     name = "triton"
-    batch_pixels = 8 * 384 * 384
+    batch_pixels = 0  # The predictor below says how many tiles a batch has.
 
     def __init__(self, url: str, model: str):
         """Connect to `model` on the server at `url`, HOST:PORT."""
@@ -40,9 +43,8 @@ def predictor(bundle: Bundle, url: str) -> Predictor:
     """A Predictor whose networks, one for each member of the bundle, are on the server."""
     models = [Path(member.model).stem for member in bundle.plan.members]
     name = bundle.plan.name
-    return Predictor(
-        bundle, engine=[TritonEngine(url, model.replace("model", name, 1)) for model in models]
-    )
+    engines = [TritonEngine(url, model.replace("model", name, 1)) for model in models]
+    return Predictor(bundle, engine=engines, batch_size=MAX_BATCH_SIZE)
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """What "the same as nnU-Net" means, as one assertion."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
 from droneseg.predictor import Predictor
+from droneseg.preprocess import ImageArray
 from export.reference import Reference
 from export.trained_model import TrainedModel
 
@@ -17,10 +17,9 @@ MAX_DIFFERING = 1e-5
 STOCK_SLACK = 2e-5
 
 Photo = NDArray[np.uint8]
-AssertParity = Callable[[Predictor, Reference, Photo], None]
 
 
-def assert_parity(predictor: Predictor, reference: Reference, photo: Photo) -> None:
+def assert_parity(predictor: Predictor, reference: Reference, photo: ImageArray) -> None:
     """The design's bars on one photo; one pixel may always differ, as near-ties do."""
     expected = reference.predict(photo, float32=True)
     stock = reference.predict(photo, float32=False)

@@ -41,7 +41,7 @@ AXES: dict[str, list[Any]] = {
         "PlainConvUNet anisotropic",
     ],
     "normalisation": list(SCHEMES),
-    "mask": ["", "non-zero"],
+    "mask": ["no", "non-zero"],
     "labels": list(LABELS),
     "mirror axes": [(0, 1), (0,), (1,), None],
     "channels": [1, 3, 4, 7],
@@ -75,7 +75,7 @@ class Row:
             folds=FOLDS[self["folds"]],
             mirror_axes=self["mirror axes"],
             channel_names=tuple(names[index % len(names)] for index in range(channels)),
-            masked=bool(self["mask"]),
+            masked=self["mask"] == "non-zero",
             top=TOPS[self["pixels"]],
             checkpoint_name=f"checkpoint_{self['checkpoint']}.pth",
             **LABELS[self["labels"]],
@@ -104,7 +104,7 @@ class Row:
         return photo
 
 
-def _possible(values: Sequence[Any]) -> bool:
+def possible(values: Sequence[Any]) -> bool:
     """RGBTo01Normalization takes 8 bits alone."""
     chosen = dict(zip(AXES, values, strict=False))
     eight_bits = chosen.get("normalisation") in {"RGBTo01", "mixed"}
@@ -113,7 +113,7 @@ def _possible(values: Sequence[Any]) -> bool:
 
 def rows() -> list[Row]:
     """The rows of the matrix, always the same."""
-    return [Row(tuple(v)) for v in AllPairs(list(AXES.values()), filter_func=_possible)]
+    return [Row(tuple(v)) for v in AllPairs(list(AXES.values()), filter_func=possible)]
 
 
 def write_trained(row: Row, folder: Path) -> list[Path]:

@@ -1,24 +1,34 @@
 """Parity must be able to fail: each mistake in the sliding window has to be caught."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from torch import nn
 
 import droneseg.predictor
 import droneseg.preprocess
 import droneseg.tiling
+import export.writer
+from benchmarks.random_model import TrainedFolder
 from droneseg.bundle import Bundle
+from droneseg.label_manager import LabelManager
+from droneseg.plan import Channel, InferencePlan
 from droneseg.predictor import Predictor
-from droneseg.preprocess import Box, NormalizedImage
+from droneseg.preprocess import Box, ImageArray, NormalizedImage
 from droneseg.scene import draw_scene
 from droneseg.tiling import Tiling, window_starts
 from export.errors import ProofFailed
+from export.onnx_model import FoldMean
 from export.photos import Photo
 from export.proof import prove
 from export.reference import Reference
+from export.trained_model import TrainedModel
+from export.writer import BundleWriter
+from tests.conftest import ONE_AXIS
 from tests.parity.conftest import assert_parity
 
 pytestmark = pytest.mark.parity
@@ -57,7 +67,7 @@ def normalise_each_tile(patch: pytest.MonkeyPatch) -> None:
 def crop_one_row_more(patch: pytest.MonkeyPatch) -> None:
     nonzero_box = droneseg.preprocess.nonzero_box
 
-    def shorter(planes: NDArray[np.uint8]) -> Box:
+    def shorter(planes: ImageArray) -> Box:
         box = nonzero_box(planes)
         return replace(box, top=box.top + 1)
 
@@ -65,7 +75,7 @@ def crop_one_row_more(patch: pytest.MonkeyPatch) -> None:
 
 
 def do_not_crop(patch: pytest.MonkeyPatch) -> None:
-    def whole(planes: NDArray[np.uint8]) -> Box:
+    def whole(planes: ImageArray) -> Box:
         return Box(0, planes.shape[1], 0, planes.shape[2])
 
     patch.setattr(droneseg.preprocess, "nonzero_box", whole)
@@ -141,3 +151,118 @@ def test_a_coarser_step_is_caught(two_folds_bundle: Bundle, two_folds_reference:
     coarse = replace(two_folds_bundle, plan=replace(two_folds_bundle.plan, tile_step_size=0.75))
     with pytest.raises(AssertionError):
         assert_parity(Predictor(coarse), two_folds_reference, bordered_scene())
+
+
+MIXED = TrainedFolder(
+    classes=("background", "roof", "road", "tree"),
+    regions=(("built", (1, 2), 1), ("road", (2,), 2), ("green", (3,), 3)),
+    channel_names=("ct", "zscore", "rescale_to_0_1"),
+    folds=("0", "1"),
+    masked=True,
+    seed=3,
+)
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    return TrainedModel.load(MIXED.write(tmp_path_factory.mktemp("trained") / "mixed"))
+
+
+@pytest.fixture(scope="module")
+def mixed_bundle(mixed: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return BundleWriter([mixed], "mixed", {}).write(tmp_path_factory.mktemp("models") / "mixed")
+
+
+def other_scheme(plan: InferencePlan) -> InferencePlan:
+    first, *others = plan.members[0].channels
+    return with_channels(plan, (replace(first, normalization="RescaleTo01Normalization"), *others))
+
+
+def other_intensities(plan: InferencePlan) -> InferencePlan:
+    first, *others = plan.members[0].channels
+    assert first.intensities is not None
+    brighter = replace(first.intensities, percentile_99_5=first.intensities.percentile_99_5 - 9)
+    return with_channels(plan, (replace(first, intensities=brighter), *others))
+
+
+def swapped_channels(plan: InferencePlan) -> InferencePlan:
+    return with_channels(plan, plan.members[0].channels[::-1])
+
+
+def without_mask(plan: InferencePlan) -> InferencePlan:
+    channels = plan.members[0].channels
+    return with_channels(plan, tuple(replace(c, use_mask_for_norm=False) for c in channels))
+
+
+def with_channels(plan: InferencePlan, channels: tuple[Channel, ...]) -> InferencePlan:
+    return replace(plan, members=(replace(plan.members[0], channels=channels),))
+
+
+def regions_reversed(plan: InferencePlan) -> InferencePlan:
+    """The ids stay with the heads, but the last is painted first."""
+    return replace(plan, regions=plan.regions[::-1])
+
+
+def regions_renumbered(plan: InferencePlan) -> InferencePlan:
+    first, second, third = plan.regions
+    swapped = (replace(first, id=second.id), replace(second, id=first.id), third)
+    return replace(plan, regions=swapped)
+
+
+def regions_as_classes(plan: InferencePlan) -> InferencePlan:
+    return replace(plan, regions=(), labels=plan.labels[:3])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        other_scheme,
+        other_intensities,
+        swapped_channels,
+        without_mask,
+        regions_reversed,
+        regions_renumbered,
+        regions_as_classes,
+    ],
+)
+def test_a_mistake_in_the_plan_is_caught(
+    change: Callable[[InferencePlan], InferencePlan], mixed: TrainedModel, mixed_bundle: Bundle
+) -> None:
+    photo = bordered_scene()
+    photo[40:60, 30:70] = 0
+    reference = Reference(mixed)
+    assert_parity(Predictor(mixed_bundle), reference, photo)
+    changed = replace(mixed_bundle, plan=change(mixed_bundle.plan))
+    with pytest.raises(AssertionError):
+        assert_parity(Predictor(changed), reference, photo)
+
+
+class UnevenMean(FoldMean):
+    """The first fold counts twice."""
+
+    def __init__(self, networks: Sequence[nn.Module]):
+        super().__init__([networks[0], *networks])
+
+
+def test_a_wrong_weight_of_a_fold_is_caught(
+    mixed: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export.writer, "FoldMean", UnevenMean)
+    with pytest.raises(ProofFailed, match="logits differ by"):
+        BundleWriter([mixed], "uneven", {}).write(tmp_path / "uneven")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_wrong_weight_of_an_ensembles_member_is_caught(
+    two_folds: Path, one_axis: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nonlin = LabelManager.apply_inference_nonlin
+
+    def softer(self: LabelManager, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        return nonlin(self, logits * np.float32(0.5))
+
+    monkeypatch.setattr(LabelManager, "apply_inference_nonlin", softer)
+    other = replace(ONE_AXIS, ignore=True).write(tmp_path / "trained")
+    models = [TrainedModel.load(folder) for folder in (two_folds, other)]
+    with pytest.raises(ProofFailed, match="of the labels differ"):
+        BundleWriter(models, "uneven", {}).write(tmp_path / "models" / "uneven")

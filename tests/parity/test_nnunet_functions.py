@@ -1,10 +1,14 @@
 """Window positions, Gaussian, padding, crop and z-score directly against nnU-Net's functions."""
 
+from dataclasses import asdict
+from types import SimpleNamespace
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from acvl_utils.cropping_and_padding.padding import pad_nd_image
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from nnunetv2.inference.sliding_window_prediction import (
@@ -12,17 +16,20 @@ from nnunetv2.inference.sliding_window_prediction import (
     compute_steps_for_sliding_window,
 )
 from nnunetv2.preprocessing.cropping.cropping import crop_to_nonzero
-from nnunetv2.preprocessing.normalization.default_normalization_schemes import (
-    ZScoreNormalization,
-)
+from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
+from nnunetv2.utilities.label_handling.label_handling import LabelManager as NnunetLabelManager
 from numpy.typing import NDArray
 
-from droneseg.plan import Channel
-from droneseg.preprocess import nonzero_box, preprocess
+from droneseg.errors import InvalidArray
+from droneseg.label_manager import LARGEST_ABSENT_LOGIT, LabelManager
+from droneseg.plan import Channel, Intensities, Region, Scheme
+from droneseg.preprocess import ImageArray, nonzero_box, preprocess
 from droneseg.scene import draw_scene
 from droneseg.tiling import GAUSSIAN_PEAK, Tiling, gaussian_weights, window_starts
 
 pytestmark = pytest.mark.parity
+
+SCHEMES = get_args(Scheme)
 
 sizes = st.integers(1, 3000)
 patches = st.integers(8, 700)
@@ -91,13 +98,106 @@ def test_z_score_of_a_large_photo_to_the_last_bit() -> None:
     _assert_same_z_score(rng.integers(0, 256, (2500, 3001, 3), dtype=np.uint8))
 
 
-def _assert_same_z_score(photo: NDArray[np.uint8]) -> None:
-    data = np.ascontiguousarray(photo.transpose(2, 0, 1)[:, None], np.float32)
+def _assert_same_z_score(photo: ImageArray) -> None:
+    _assert_same_normalization(photo, [Channel(name, "ZScoreNormalization") for name in "RGB"])
+
+
+def _assert_same_normalization(photo: ImageArray, channels: list[Channel]) -> None:
+    """Every channel against nnU-Net's own DefaultPreprocessor._normalize, to the last bit."""
+    # nnU-Net normalises in place.
+    data = np.array(photo.transpose(2, 0, 1)[:, None], np.float32, order="C")
     cropped, seg, _ = crop_to_nonzero(data)
-    ours = preprocess(photo, [Channel(name, "ZScoreNormalization") for name in "RGB"])
-    out = np.empty((3, *ours.box.shape), np.float32)
+    configuration = SimpleNamespace(
+        normalization_schemes=[channel.normalization for channel in channels],
+        use_mask_for_norm=[channel.use_mask_for_norm for channel in channels],
+    )
+    properties = {str(i): asdict(INTENSITIES) for i in range(len(channels))}
+    expected = DefaultPreprocessor(verbose=False)._normalize(
+        cropped, seg, configuration, properties
+    )
+    ours = preprocess(photo, channels)
+    out = np.empty((len(channels), *ours.box.shape), np.float32)
     ours.window(slice(None), slice(None), out)
-    for channel, plane in zip(cropped, out, strict=True):
-        scheme = ZScoreNormalization(use_mask_for_norm=False, intensityproperties={})
-        expected = scheme.run(channel, seg[0])
-        np.testing.assert_array_equal(plane, expected[0])
+    np.testing.assert_array_equal(out, expected[:, 0])
+
+
+INTENSITIES = Intensities(mean=101.3, std=48.7, percentile_00_5=11.0, percentile_99_5=222.5)
+
+
+@given(
+    shape=st.tuples(st.integers(1, 120), st.integers(1, 120)),
+    schemes=st.lists(st.tuples(st.sampled_from(SCHEMES), st.booleans()), min_size=1, max_size=5),
+    dtype=st.sampled_from(["uint8", "uint16", "float32"]),
+    border=st.integers(0, 20),
+    seed=st.integers(0, 100),
+)
+@settings(max_examples=150, deadline=None)
+def test_every_normalization_to_the_last_bit(
+    shape: tuple[int, int],
+    schemes: list[tuple[Scheme, bool]],
+    dtype: str,
+    border: int,
+    seed: int,
+) -> None:
+    channels = [
+        Channel(str(index), scheme, masked, INTENSITIES)
+        for index, (scheme, masked) in enumerate(schemes)
+    ]
+    photo: ImageArray = draw_scene(*shape, seed=seed, channels=len(channels)).astype(dtype)
+    if dtype == "float32":
+        photo = photo * np.float32(0.937)
+    elif dtype == "uint16" and all(scheme != "RGBTo01Normalization" for scheme, _ in schemes):
+        photo *= 200
+    photo[:border] = 0
+    photo[border // 2 :, : border // 2] = 0
+    assume(photo.any())
+    _assert_same_normalization(photo, channels)
+
+
+@given(
+    logits=hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(2, 5), st.integers(1, 6), st.integers(1, 6)),
+        elements=st.one_of(
+            st.floats(-(2**-20), 2**-20, width=32, allow_subnormal=False),
+            st.floats(-64, 64, width=32, allow_subnormal=False),
+        ),
+    ),
+    kind=st.sampled_from(["classes", "regions"]),
+)
+def test_labels_and_probabilities(logits: NDArray[np.float32], kind: str) -> None:
+    heads, with_regions = len(logits), kind == "regions"
+    labels: dict[str, object] = {"background": 0}
+    if with_regions:
+        labels |= {f"r{i}": [*range(i, heads + 1)] for i in range(1, heads)}
+        labels[f"r{heads}"] = heads
+    else:
+        labels |= {f"c{i}": i for i in range(1, heads)}
+    order = [*range(heads, 0, -1)]
+    theirs = NnunetLabelManager(labels, order if with_regions else None)
+    regions = tuple(Region(f"r{i}", (), order[i]) for i in range(heads)) if with_regions else ()
+    ours = LabelManager(regions)
+    tensor = torch.from_numpy(logits)
+    np.testing.assert_array_equal(
+        ours.convert_logits_to_segmentation(logits),
+        theirs.convert_logits_to_segmentation(tensor).numpy(),
+    )
+    expected = theirs.apply_inference_nonlin(tensor)
+    probabilities = ours.apply_inference_nonlin(logits)
+    np.testing.assert_allclose(probabilities, expected.numpy(), rtol=0, atol=2e-7)
+    np.testing.assert_array_equal(
+        ours.convert_probabilities_to_segmentation(expected.numpy()),
+        theirs.convert_probabilities_to_segmentation(expected).numpy(),
+    )
+
+
+def test_the_threshold_of_regions_is_where_pytorch_rounds_to_one_half() -> None:
+    above = np.nextafter(LARGEST_ABSENT_LOGIT, np.float32(1))
+    assert torch.sigmoid(torch.tensor(LARGEST_ABSENT_LOGIT)).item() == 0.5
+    assert torch.sigmoid(torch.tensor(above)).item() > 0.5
+
+
+def test_rgb_beyond_8_bits_is_refused_as_nnunet_refuses_it() -> None:
+    photo = np.full((4, 4, 1), 300, np.uint16)
+    with pytest.raises(InvalidArray, match=r"8 bits .* from 300 to 300"):
+        preprocess(photo, [Channel("red", "RGBTo01Normalization")])
