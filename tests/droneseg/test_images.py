@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from droneseg.errors import BrokenImage, DroneSegError, ImageTooLarge, UnsupportedImage
+from droneseg.errors import (
+    BrokenImage,
+    DroneSegError,
+    ImageTooLarge,
+    UnsupportedImage,
+    WrongChannels,
+)
 from droneseg.images import decode_image
 from droneseg.scene import draw_scene
 
@@ -123,3 +129,32 @@ def test_random_damage_never_escapes_as_another_error() -> None:
                 decode_image(bytes(damaged), max_pixels=1_000_000)
             except DroneSegError:
                 continue
+
+
+def test_a_model_of_one_channel_takes_grey_images() -> None:
+    grey = np.asarray(Image.fromarray(SCENE).convert("L"))
+    for mode in ("L", "LA"):
+        decoded = decode_image(encode(Image.fromarray(grey).convert(mode)), channels=1)
+        np.testing.assert_array_equal(decoded, grey[..., None])
+
+
+def test_a_model_of_four_channels_takes_alpha_as_the_fourth() -> None:
+    pixels = np.dstack([SCENE, SCENE[..., 0] // 2])
+    for file_format in ("PNG", "TIFF"):
+        decoded = decode_image(encode(Image.fromarray(pixels), file_format), channels=4)
+        np.testing.assert_array_equal(decoded, pixels)
+
+
+@pytest.mark.parametrize(
+    ("mode", "channels", "message"),
+    [
+        ("RGB", 1, r"the image has 3 channels \(RGB\), the model takes 1 \(L\)"),
+        ("RGB", 4, r"the image has 3 channels \(RGB\), the model takes 4 \(RGBA\)"),
+        ("L", 4, r"the image has 1 channels \(L\), the model takes 4 \(RGBA\)"),
+        ("RGB", 7, "7 channels, which no image file has: give arrays"),
+    ],
+)
+def test_other_channels_than_the_models_are_named(mode: str, channels: int, message: str) -> None:
+    data = encode(Image.fromarray(SCENE).convert(mode))
+    with pytest.raises(WrongChannels, match=message):
+        decode_image(data, channels=channels)

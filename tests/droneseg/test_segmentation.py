@@ -44,3 +44,18 @@ def test_overlay_goes_from_photo_to_colours(alpha: float, pixel: tuple[int, int,
 def test_an_overlay_on_another_photo_is_refused() -> None:
     with pytest.raises(InvalidArray, match=r"3 x 2 px, got an array of shape \[2, 3, 3\]"):
         SEGMENTATION.overlay(np.zeros((2, 3, 3), np.uint8))
+
+
+@pytest.mark.parametrize("channels", [1, 4, 6])
+def test_an_overlay_shows_grey_or_the_first_three_channels(channels: int) -> None:
+    photo = np.full((3, 2, channels), 100, np.uint8)
+    assert SEGMENTATION.overlay(photo, alpha=0)[0, 1].tolist() == [100, 100, 100]
+
+
+def test_ids_may_have_gaps() -> None:
+    """As regions may leave them."""
+    classes = (Label(0, "none", "#000000"), Label(9, "roof", "#FF8000"))
+    segmentation = Segmentation(np.array([[0, 9], [9, 9]], np.uint8), classes)
+    assert segmentation.classes_found == [0, 9]
+    assert segmentation.pixel_counts.tolist() == [1, 3]
+    assert segmentation.color()[1, 1].tolist() == [255, 128, 0]
