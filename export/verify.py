@@ -1,15 +1,22 @@
 """python -m export verify BUNDLE --against TRAINED_FOLDER [IMAGE...]."""
 
+from __future__ import annotations
+
 import argparse
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from droneseg.bundle import Bundle, find_bundle
 from droneseg.engines import installed_runtimes
+from droneseg.plan import InferencePlan
 from export.errors import ExportError
+
+if TYPE_CHECKING:
+    from export.certificate import Certificate
+    from export.trained_model import TrainedModel
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,45 +44,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the certificate; the exit status is 1 if a bar was missed."""
-    # PyTorch takes seconds to import: not before the arguments have been read.
-    from droneseg.predictor import Predictor
-    from export.archive import trained_folder
-    from export.certificate import Certificate
-    from export.photos import drawn_photos, read_photo
-    from export.proof import prove
-    from export.reference import Reference
-    from export.trained_model import TrainedModel
+    """Write the certificate; the exit status is 1 if a bar was missed.
 
+    Raises:
+        ExportError: the folder exists, or a trained model is not what the bundle was made of.
+        EngineMismatch: an installed runtime does not reproduce the probe tiles.
+    """
     bundle = Bundle.load(find_bundle(options.bundle))
-    plan = bundle.plan
-    output = options.output or Path(f"{plan.name}-certificate")
+    output = options.output or Path(f"{bundle.plan.name}-certificate")
     if output.exists():
         raise ExportError(f"{output} exists; --output names a new folder")
-    if len(options.against) != len(plan.members):
-        raise ExportError(
-            f"{plan.name} was made of {len(plan.members)} trained models, --against names "
-            f"{len(options.against)}"
-        )
-    channels = len(plan.channel_names)
-    photos = [read_photo(path, channels) for path in options.images]
-    with ExitStack() as stack:
-        folders = [stack.enter_context(trained_folder(path)) for path in options.against]
-        models = [
-            TrainedModel.load(
-                folder, member.source.folds, member.source.checkpoint, trust=options.trust
-            )
-            for folder, member in zip(folders, plan.members, strict=True)
-        ]
-    top = max(model.top_intensity for model in models)
-    photos = photos or drawn_photos([m.patch_size for m in plan.members], channels, top)
-    predictors = [Predictor(bundle, engine=name) for name in installed_runtimes()]
-    with tqdm(total=len(photos), unit="photo", desc="proving against nnU-Net") as steps:
-        proofs = prove(predictors, Reference(*models), photos, done=steps.update)
-    sources = tuple(model.source for model in models)
-    certificate = Certificate.of(plan, proofs, datetime.now(UTC).date(), sources)
+    models = _load_models(bundle.plan, options.against, trust=options.trust)
+    certificate = _certify(bundle, models, options.images)
     output.mkdir(parents=True)
     certificate.write(output)
     print(certificate.summary())
     print(f"{output}: certificate.html, certificate.md and certificate.json")
     return 0 if certificate.passed else 1
+
+
+def _load_models(plan: InferencePlan, paths: list[Path], *, trust: bool) -> list[TrainedModel]:
+    """The trained models, with the folds and checkpoints that the bundle was made of."""
+    # PyTorch takes seconds to import: not before the arguments have been read.
+    from export.archive import trained_folder
+    from export.trained_model import TrainedModel
+
+    if len(paths) != len(plan.members):
+        raise ExportError(
+            f"{plan.name} was made of {len(plan.members)} trained models, --against names "
+            f"{len(paths)}"
+        )
+    models = []
+    for path, member in zip(paths, plan.members, strict=True):
+        source, channels = member.source, len(member.channels)
+        with trained_folder(path) as folder:
+            model = TrainedModel.load(folder, source.folds, source.checkpoint, trust=trust)
+        if len(model.channels) != channels:
+            raise ExportError(
+                f"{path} takes {len(model.channels)} channels, {plan.name} {channels}: it is not "
+                "the model that the bundle was made of"
+            )
+        models.append(model)
+    return models
+
+
+def _certify(bundle: Bundle, models: list[TrainedModel], images: list[Path]) -> Certificate:
+    """Compare every installed runtime with nnU-Net's predictor, on the images or drawn photos."""
+    from droneseg.predictor import Predictor
+    from export.certificate import Certificate
+    from export.photos import drawn_photos, read_photo
+    from export.proof import prove
+    from export.reference import Reference
+
+    plan = bundle.plan
+    channels = len(plan.channel_names)
+    photos = [read_photo(path, channels) for path in images] or drawn_photos(
+        [member.patch_size for member in plan.members],
+        channels,
+        max(model.top_intensity for model in models),
+    )
+    predictors = [Predictor(bundle, engine=name) for name in installed_runtimes()]
+    with tqdm(total=len(photos), unit="photo", desc="proving against nnU-Net") as steps:
+        proofs = prove(predictors, Reference(*models), photos, done=steps.update)
+    sources = tuple(model.source for model in models)
+    return Certificate.of(plan, proofs, datetime.now(UTC).date(), sources)

@@ -76,11 +76,7 @@ class BundleWriter:
             files: list[str] = []
             for model, member in zip(self.models, plan.members, strict=True):
                 steps.set_description(f"writing {member.model}")
-                network = FoldMean(model.networks()).eval()
-                files += write_onnx(network, plan, member, folder / member.model)
-                probes = record_probes(network, plan, member, model.top_intensity)
-                probes.save(folder / member.probes)
-                files.append(member.probes)
+                files += _write_member(model, plan, member, folder)
                 steps.update()
             steps.set_description("proving against nnU-Net")
             self._prove(_seal(plan, folder, files), photos, steps)
@@ -102,6 +98,16 @@ class BundleWriter:
             len(plan.channel_names),
             max(model.top_intensity for model in self.models),
         )
+
+
+def _write_member(
+    model: TrainedModel, plan: InferencePlan, member: Member, folder: Path
+) -> list[str]:
+    """Write the network and its probe tiles; returns the files' names."""
+    network = FoldMean(model.networks()).eval()
+    files = write_onnx(network, plan, member, folder / member.model)
+    record_probes(network, plan, member, model.top_intensity).save(folder / member.probes)
+    return [*files, member.probes]
 
 
 def record_probes(network: nn.Module, plan: InferencePlan, member: Member, top: float) -> Probes:

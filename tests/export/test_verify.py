@@ -105,6 +105,14 @@ def test_bad_arguments_are_named(
     assert not output.exists()
 
 
+def test_a_model_of_other_channels_is_named(
+    two_folds_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = replace(TWO_FOLDS, channel_names=("grey",)).write(tmp_path / "other")
+    assert verify(two_folds_bundle, other, tmp_path / "certificate") == 1
+    assert "takes 1 channels, two_folds 3" in capsys.readouterr().err
+
+
 def test_an_existing_folder_is_left_alone(
     two_folds_bundle: Bundle,
     two_folds: Path,
