@@ -4,6 +4,7 @@ from droneseg.client.asynchronous import AsyncClient
 from droneseg.client.errors import (
     ClientError,
     ConnectionLost,
+    InvalidURL,
     ServiceError,
     ServiceTimeout,
     ServiceUnreachable,
@@ -19,6 +20,7 @@ __all__ = [
     "Client",
     "ClientError",
     "ConnectionLost",
+    "InvalidURL",
     "Model",
     "Prediction",
     "ServiceError",

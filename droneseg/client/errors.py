@@ -50,8 +50,15 @@ class UnexpectedAnswer(ClientError):
     code = "unexpected_answer"
 
 
+class InvalidURL(ClientError):
+    """The text is no URL of a service."""
+
+    status = 400
+    code = "invalid_url"
+
+
 class ServiceUnreachable(ClientError):
-    """Nothing listens at the URL, or it is no URL."""
+    """Nothing listens at the URL."""
 
     status = 503
     code = "service_unreachable"
@@ -86,10 +93,6 @@ def errors_of_the_way(url: httpx.URL) -> Iterator[None]:
         raise ServiceUnreachable(
             f"no server answers at {url}: {describe(error)}; is it running (`make serve`), and is "
             "the URL right?"
-        ) from error
-    except httpx.UnsupportedProtocol as error:
-        raise ServiceUnreachable(
-            f"'{url}' is no URL of a service; give one like http://localhost:3000"
         ) from error
     except httpx.TimeoutException as error:
         raise ServiceTimeout(f"no answer from {url}: {describe(error)}") from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from droneseg.client.errors import ServiceError, UnexpectedAnswer, UnreadableFile
+from droneseg.client.errors import InvalidURL, ServiceError, UnexpectedAnswer, UnreadableFile
 from droneseg.client.prediction import Prediction
 from droneseg.client.retries import parse_retry_after
 
@@ -56,12 +56,15 @@ def base_url(url: str) -> httpx.URL:
     """Where the service lives.
 
     Raises:
-        UnexpectedAnswer: the text is no URL at all.
+        InvalidURL: the text names no scheme or host, or is no URL at all.
     """
     try:
-        return httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise UnexpectedAnswer(f"'{url}' is no URL: {error}") from error
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL()
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise InvalidURL(f"'{url}' is no URL of a service; give one like http://localhost:3000")
+    return parsed
 
 
 def read(response: httpx.Response) -> Prediction:

@@ -46,6 +46,9 @@ class Client:
             timeout_s: how long one answer may take.
             attempts: requests for one photo while the service answers 429 or 503.
             retry_within_s: no further attempt is begun later than this after the first.
+
+        Raises:
+            InvalidURL: there is no `http://`, or no host.
         """
         self._attempts = attempts
         self._retry_within_s = retry_within_s
