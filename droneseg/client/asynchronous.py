@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from operator import length_hint
 from types import TracebackType
 from typing import Self
@@ -79,8 +79,8 @@ class AsyncClient:
         progress: bool = False,
         render: str = "labels",
         **options: Option,
-    ) -> AsyncIterator[Prediction | ClientError]:
-        """As `Client.predict_many`; leaving the iteration early cancels those in flight."""
+    ) -> AsyncGenerator[Prediction | ClientError, None]:
+        """As `Client.predict_many`; closing it early (`aclose`) cancels those in flight."""
         window: deque[asyncio.Task[Prediction | ClientError]] = deque()
         gate = asyncio.Semaphore(concurrency)
 

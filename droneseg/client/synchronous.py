@@ -1,7 +1,7 @@
 """Client: photos to predictions of a service, for programs without an event loop."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import length_hint
 from types import TracebackType
@@ -98,10 +98,11 @@ class Client:
         progress: bool = False,
         render: str = "labels",
         **options: Option,
-    ) -> Iterator[Prediction | ClientError]:
+    ) -> Generator[Prediction | ClientError, None, None]:
         """Segment many photos, some at a time; for each, in order, its prediction or its error.
 
-        Photos are read as they are sent. Leaving the iteration early waits for those in flight.
+        Photos are read as they are sent. To leave the iteration early, close it
+        (`contextlib.closing`): those in flight are waited for, no other is sent.
 
         Args:
             photos: as `predict` takes them.

@@ -329,8 +329,8 @@ def test_no_photos(service: StandIn, predict_many: Call) -> None:
 def test_leaving_early_sends_no_more(service: StandIn) -> None:
     with Client(service.url) as client:
         outcomes = client.predict_many([PNG] * 100, concurrency=2)
-        next(iter(outcomes))
-        outcomes.close()  # type: ignore[attr-defined]
+        next(outcomes)
+        outcomes.close()
     assert len(service.received) < 20
 
 
@@ -339,7 +339,7 @@ def test_leaving_early_sends_no_more_async(service: StandIn) -> None:
         async with AsyncClient(service.url) as client:
             outcomes = client.predict_many([PNG] * 100, concurrency=2)
             await anext(outcomes)
-            await outcomes.aclose()  # type: ignore[attr-defined]
+            await outcomes.aclose()
 
     asyncio.run(leave())
     assert len(service.received) < 20
