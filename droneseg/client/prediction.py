@@ -24,7 +24,7 @@ class ClassArea:
     Attributes:
         color: `#RRGGBB`.
         fraction: of the photo's pixels, 0 to 1.
-        square_meters: None unless the request named `gsd_cm`.
+        square_metres: None unless the request named `gsd_cm`.
     """
 
     id: int
@@ -32,7 +32,7 @@ class ClassArea:
     color: str
     pixels: int
     fraction: float
-    square_meters: float | None = None
+    square_metres: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

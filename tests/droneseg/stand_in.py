@@ -94,7 +94,7 @@ def answer(received: Received) -> dict[str, Any]:
                 "color": color,
                 "pixels": int(counts[id_]),
                 "fraction": counts[id_] / labels.size,
-                "square_meters": None,
+                "square_metres": None,
             }
             for id_, color in enumerate(COLORS)
         ],
