@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import bentoml
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from droneseg.errors import DroneSegError
+from service import docs_page
 from service.errors import InvalidRequest
 from service.model_info import model_info
+from service.openapi import document
 from service.options import Options
 from service.payloads import (
     BatchError,
@@ -77,6 +79,16 @@ async def index(_: Request) -> Response:
     return JSONResponse(health.model_dump())
 
 
+async def docs(_: Request) -> Response:
+    """GET /docs: interactive API docs."""
+    return HTMLResponse(docs_page.HTML, headers=docs_page.HEADERS)
+
+
+async def docs_json(_: Request) -> Response:
+    """GET /docs.json: BentoML's own knows the routes of its endpoints alone."""
+    return JSONResponse(document())
+
+
 async def info(_: Request) -> Response:
     """GET and POST /model_info."""
     return JSONResponse(model_info(front().link.info).model_dump(mode="json"))
@@ -105,6 +117,8 @@ routes = Starlette(
         Route("/predict_image_bytes", predict_image_bytes, methods=["POST"]),
         Route("/batch_predict", batch_predict, methods=["POST"]),
         Route("/model_info", info, methods=["GET", "POST"]),
+        Route("/docs", docs),
+        Route("/docs.json", docs_json),
     ],
     exception_handlers={DroneSegError: _droneseg_error},
 )

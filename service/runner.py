@@ -47,8 +47,8 @@ class Runner:
         logger.info("model %s", self._lanes.info())
 
     @bentoml.api(
-        batchable=True,
-        max_batch_size=settings.max_batch_size,
+        batchable=settings.max_batch_size > 1,
+        max_batch_size=max(settings.max_batch_size, 2),
         # Not a waiting time: a request whose predicted time in the queue is longer is refused.
         max_latency_ms=int(settings.timeout_s * 1000),
     )

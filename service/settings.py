@@ -35,7 +35,7 @@ class Settings(BaseSettings):
         Field(gt=0, le=96, description="photos that wait or are worked on; 429 for more"),
     ] = 64
     max_batch_size: Annotated[
-        int, Field(gt=1, description="small photos that the runner takes at once")
+        int, Field(gt=0, description="small photos that the runner takes at once")
     ] = 4
     small_pixels: Annotated[
         int, Field(gt=0, description="photos of more pixels go one by one, beside the batches")
