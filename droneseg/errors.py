@@ -79,3 +79,10 @@ class WrongChannels(DroneSegError):
 
     status = 422
     code = "wrong_channels"
+
+
+class PolygonsNotInstalled(DroneSegError):
+    """Polygons were asked for, but shapely is not installed."""
+
+    status = 503
+    code = "polygons_not_installed"

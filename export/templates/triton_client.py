@@ -21,6 +21,7 @@ class TritonEngine:
     """A network on a Triton server, in the place of a local runtime."""
 
     name = "triton"
+    precision = "float32"
     batch_pixels = 8 * 384 * 384
 
     def __init__(self, url: str, model: str):
