@@ -61,13 +61,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     where = predict.add_mutually_exclusive_group()
     where.add_argument("--url", help="ask a service, such as http://localhost:3000")
+    _add_model(where)
     predict.add_argument(
         "--api-key",
         default=os.environ.get("DRONESEG_API_KEY"),
         metavar="KEY",
         help="for a service that wants one; default: $DRONESEG_API_KEY",
     )
-    _add_model(where)
     _add_model(commands.add_parser("info", help="say what a model is"))
     return parser
 
