@@ -66,17 +66,16 @@ def address(default_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like a clone after `make serve`, which the blocks can write into."""
+    """A folder like a clone after `make serve`, with smaller photos, to write into."""
     folder = tmp_path_factory.mktemp("clone")
     for entry in ROOT.iterdir():
-        if entry.name not in {".git", ".venv", "photos", "masks"}:
+        if entry.name not in {".git", ".venv", "docs", "photos", "masks"}:
             (folder / entry.name).symlink_to(entry)
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
-    (folder / "photos").mkdir()
-    for seed in range(2):
-        scene = Image.fromarray(draw_scene(120, 160, seed=seed))
-        scene.save(folder / "photos" / f"photo{seed}.jpg")
+    for seed, photo in enumerate(("docs/images/scene.jpg", "photos/one.jpg", "photos/two.jpg")):
+        (folder / photo).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw_scene(120, 160, seed=seed)).save(folder / photo)
     # Without it, curl calls an error that it was sent a success.
     (folder / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")
     return folder
