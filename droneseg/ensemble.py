@@ -1,4 +1,6 @@
-"""ProbabilityMean: labels of an ensemble, from the mean of its members' probabilities."""
+"""ProbabilityMean: the mean of the probabilities of an ensemble's members."""
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,23 +9,28 @@ from droneseg.label_manager import LabelManager
 
 
 class ProbabilityMean:
-    """Averages probabilities and labels each row once all members have said theirs.
+    """Averages probabilities and hands on each row once all members have said theirs.
 
     Matches nnunetv2's ensemble_folders, which averages whole images of every member. Members come
     row by row and about as far as each other, so that few rows wait.
     """
 
-    def __init__(self, label_manager: LabelManager, members: int, labels: NDArray[np.uint8]):
+    def __init__(
+        self,
+        label_manager: LabelManager,
+        members: int,
+        write: Callable[[slice, NDArray[np.float32]], None],
+    ):
         """Start with no row.
 
         Args:
-            label_manager: makes probabilities of logits, and labels of probabilities.
+            label_manager: makes probabilities of logits.
             members: how many.
-            labels: uint8 [h, w], filled in as rows complete.
+            write: called with a row and its probabilities, float32 [K, 1, w].
         """
         self._label_manager = label_manager
         self._members = members
-        self._labels = labels
+        self._write = write
         self._waiting: dict[int, dict[int, NDArray[np.float32]]] = {}
 
     def add(self, member: int, rows: slice, logits: NDArray[np.float32]) -> None:
@@ -33,10 +40,9 @@ class ProbabilityMean:
             parts = self._waiting.setdefault(row, {})
             parts[member] = values
             if len(parts) == self._members:
-                self._label(row, self._waiting.pop(row))
+                self._average(row, self._waiting.pop(row))
 
-    def _label(self, row: int, parts: dict[int, NDArray[np.float32]]) -> None:
+    def _average(self, row: int, parts: dict[int, NDArray[np.float32]]) -> None:
         first, *others = (parts[member] for member in range(self._members))
         mean = sum(others, start=first) / np.float32(self._members)
-        labels = self._label_manager.convert_probabilities_to_segmentation(mean[:, None])
-        self._labels[row] = labels[0]
+        self._write(slice(row, row + 1), mean[:, None])

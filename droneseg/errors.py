@@ -1,7 +1,5 @@
 """Errors that a user can meet: what was wrong, what to do, an HTTP status, a stable code."""
 
-from typing import ClassVar
-
 
 class DroneSegError(Exception):
     """The base of all errors that DroneSeg raises on purpose.
@@ -11,8 +9,8 @@ class DroneSegError(Exception):
         code: a name that never changes, for programs to act upon.
     """
 
-    status: ClassVar[int] = 500
-    code: ClassVar[str] = "internal_error"
+    status: int = 500
+    code: str = "internal_error"
 
     @property
     def message(self) -> str:
@@ -81,3 +79,10 @@ class WrongChannels(DroneSegError):
 
     status = 422
     code = "wrong_channels"
+
+
+class PolygonsNotInstalled(DroneSegError):
+    """Polygons were asked for, but shapely is not installed."""
+
+    status = 503
+    code = "polygons_not_installed"

@@ -42,6 +42,17 @@ class LabelManager:
         exponentials /= exponentials.sum(axis=0)
         return exponentials
 
+    def confidence(self, probabilities: Float32Array) -> Float32Array:
+        """How sure the decision is: [H, W] of probabilities [K, H, W].
+
+        The probability of the chosen class; of regions, which are decided one by one, the mean.
+        """
+        if self._ids:
+            right: Float32Array = np.maximum(probabilities, 1 - probabilities).mean(axis=0)
+            return right
+        largest: Float32Array = probabilities.max(axis=0)
+        return largest
+
 
 def _paint(present: NDArray[np.bool_], ids: tuple[int, ...]) -> NDArray[np.uint8]:
     labels = np.zeros(present.shape[1:], np.uint8)

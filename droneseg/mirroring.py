@@ -16,11 +16,18 @@ class MirroredNetwork:
         tiles: float32 [batch size, C, H, W], filled by the caller before `run`.
     """
 
-    def __init__(self, engine: Engine, member: Member, heads: int, batch_size: int):
+    def __init__(
+        self,
+        engine: Engine,
+        member: Member,
+        heads: int,
+        batch_size: int,
+        mirror_axes: tuple[int, ...],
+    ):
         """Allocate the buffers, which every batch uses again."""
         self._engine = engine
         # The spatial axes 0 and 1 of the plan are the axes 2 and 3 of a batch.
-        axes = [axis + 2 for axis in member.mirror_axes]
+        axes = [axis + 2 for axis in mirror_axes]
         self._mirrorings = [
             combination
             for size in range(1, len(axes) + 1)

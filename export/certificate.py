@@ -168,8 +168,8 @@ def _bars() -> str:
         "Compared with nnUNetPredictor. Its accumulators are float16, which alone flips near-ties, "
         "so the bars are against nnU-Net with **float32** accumulators: at least "
         f"{MIN_AGREEMENT:.3%} of the labels equal (or all but one), logits within "
-        f"{MAX_LOGIT_ERROR:.0e} of the largest; and against **stock** nnU-Net: no more disagreement than it has with its own "
-        f"float32 self, plus {STOCK_SLACK:.3%}."
+        f"{MAX_LOGIT_ERROR:.0e} of the largest; and against **stock** nnU-Net: no more "
+        f"disagreement than it has with its own float32 self, plus {STOCK_SLACK:.3%}."
     )
 
 

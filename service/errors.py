@@ -2,9 +2,23 @@
 
 from droneseg.errors import DroneSegError
 
+# What to say of errors that BentoML and Starlette answer with themselves.
+CODES = {
+    400: "invalid_request",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+    429: "queue_full",
+    503: "model_not_ready",
+    504: "deadline_exceeded",
+}
+RETRY_AFTER_S = {429: 2, 503: 5}
+
 
 class InvalidRequest(DroneSegError):
-    """The request has no image where one is expected."""
+    """The request has no image where one is expected, or an option that is none."""
 
     status = 400
     code = "invalid_request"
@@ -15,6 +29,41 @@ class InvalidBase64(DroneSegError):
 
     status = 400
     code = "invalid_base64"
+
+
+class Unauthorized(DroneSegError):
+    """The request has no API key, or a wrong one."""
+
+    status = 401
+    code = "unauthorized"
+
+
+class RequestTooLarge(DroneSegError):
+    """The body has more bytes, or the batch more photos, than the limit."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class UnsupportedMediaType(DroneSegError):
+    """The body is of a type that the route does not take."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class UnknownClass(DroneSegError):
+    """A class to keep is not one of the model."""
+
+    status = 422
+    code = "unknown_class"
+
+
+class QueueFull(DroneSegError):
+    """As many photos as allowed wait already."""
+
+    status = 429
+    code = "queue_full"
 
 
 class ModelNotReady(DroneSegError):

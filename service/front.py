@@ -1,60 +1,48 @@
 """DroneSeg: the front, which decodes and validates, asks the runner, and encodes."""
 
 import asyncio
-import logging
+import time
+from typing import Any, cast
 
-import aiohttp
 import bentoml
-import numpy as np
-from bentoml.exceptions import BentoMLException
-from numpy.typing import NDArray
+from starlette.requests import Request
 
-from droneseg.bundle import Bundle
 from droneseg.errors import DroneSegError
-from droneseg.images import decode_image, require_file_channels
-from droneseg.plan import InferencePlan
-from droneseg.scene import draw_scene
+from droneseg.images import decode_image
 from droneseg.segmentation import Segmentation
-from service.errors import DeadlineExceeded, InvalidRequest, ModelNotReady, PredictionFailed
-from service.middleware import ErrorShape, TrailingSlash
-from service.payloads import Base64Image, Prediction, decode_base64, errors_as_json
-from service.routes import routes
+from service.errors import InvalidRequest, ModelNotReady
+from service.middleware import MIDDLEWARE
+from service.options import Options
+from service.payloads import (
+    Base64Image,
+    Base64Request,
+    Prediction,
+    ServedModel,
+    Timings,
+    decode_base64,
+    error_response,
+)
+from service.plan import CHANNELS, plan
+from service.queue import Queue
+from service.rendering import kept_ids, render
+from service.request_id import REQUEST_ID
+from service.routes import prediction_response, routes
 from service.runner import Runner
+from service.runner_link import RunnerLink, photo_for
 from service.settings import settings
 
-# BentoML shows the messages of its own loggers only.
-logger = logging.getLogger("bentoml.droneseg")
-
-# BentoML's batch optimiser stalls while it trains itself on its first requests, the 10th and 11th.
-WARM_UP_CALLS = 12
-# A runner loads its model and checks its hashes and probe tiles first.
-RUNNER_POLL_S = 0.2
 # BentoML gives up later than we do: its answer has no code.
 GRACE_S = 5
 
 
-def load_plan() -> InferencePlan:
-    """The plan of the model to serve, whose network the runner holds.
-
-    Raises:
-        BentoMLException: there is no such model; BentoML's command line ends with this message.
-    """
-    try:
-        plan = Bundle.load(settings.model_path).plan
-        require_file_channels(len(plan.channel_names))
-    except DroneSegError as error:
-        raise BentoMLException(f"[{error.code}] {error.message}") from error
-    return plan
-
-
-# On import, and not in a process that BentoML would start again and again: without its model the
-# server ends at once, and no Bento is built.
-plan = load_plan()
-CHANNELS = len(plan.channel_names)
-
-
 @bentoml.asgi_app(routes, path="/")
-@bentoml.service(name="DroneSeg", workers=1, traffic={"timeout": settings.timeout_s + GRACE_S})
+@bentoml.service(
+    name="DroneSeg",
+    workers=1,
+    traffic={"timeout": settings.timeout_s + GRACE_S},
+    # RequestLog writes its own line, with the request's id.
+    logging={"access": {"enabled": False}},
+)
 class DroneSeg:
     """Segments aerial photos exactly as the trained nnU-Net does."""
 
@@ -62,77 +50,100 @@ class DroneSeg:
 
     def __init__(self) -> None:
         """Start unready."""
-        self._ready = False
+        self.link = RunnerLink(self.runner)
+        self.queue = Queue(settings.max_queue)
 
     @bentoml.on_startup
     async def _start(self) -> None:
         # The server must answer /livez meanwhile, so the warm-up is not waited for.
-        self._warming_up = asyncio.create_task(self._warm_up())
+        self._task = asyncio.create_task(self._warm_up_and_watch())
+
+    async def _warm_up_and_watch(self) -> None:
+        await self.link.warm_up()
+        await self.link.watch()
 
     async def __is_ready__(self) -> bool:
         """For /readyz: whether the warm-up predictions succeeded."""
-        return self._ready
+        return self.link.ready
 
-    @bentoml.api
-    @errors_as_json
-    async def predict_base64(
-        self,
-        image_b64: str | None = None,
-        content_type: str | None = None,  # noqa: ARG002 - the bytes themselves decide
-        req: Base64Image | None = None,
-    ) -> Prediction:
+    async def __is_alive__(self) -> bool:
+        """For /livez: whether the runner answers."""
+        return self.link.alive
+
+    @bentoml.api(input_spec=Base64Request)
+    async def predict_base64(self, ctx: bentoml.Context, **fields: Any) -> Prediction:
         """Segment a photo that comes as base64, flat or in an object `req`."""
-        text = req.image_b64 if req else image_b64
-        if text is None:
+        request = Base64Request.model_construct(**fields)
+        try:
+            prediction = await self._predict_base64(request, ctx.request)
+        except DroneSegError as error:
+            # BentoML would turn it into a 500; it sends a Response as it is, but for the status.
+            ctx.response.status_code = error.status
+            return cast("Prediction", error_response(error))
+        return cast("Prediction", prediction_response(prediction))
+
+    async def _predict_base64(self, request: Base64Request, http: Request) -> Prediction:
+        flat = request.req or request
+        if flat.image_b64 is None:
             raise InvalidRequest('send {"image_b64": "..."} or {"req": {"image_b64": "..."}}')
-        return await self.segment(await asyncio.to_thread(decode_base64, text))
+        options = _options_of(flat).updated(http.query_params)
+        data = await asyncio.to_thread(decode_base64, flat.image_b64)
+        with self.queue.hold(1):
+            return await self.segment(data, options, flat.filename)
 
-    async def segment(self, data: bytes) -> Prediction:
-        """Decode a photo, let the runner segment it, and encode the answer."""
-        if not self._ready:
-            raise ModelNotReady("the model is warming up; /readyz says when it is ready")
-        image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
-        segmentation = Segmentation(await self._ask_runner(image), plan.labels)
-        return await asyncio.to_thread(Prediction.of, segmentation)
-
-    async def _warm_up(self) -> None:
-        """Get ready: run photos of the size of one window through the runner until all succeed."""
-        scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
-        while not self._ready:
-            try:
-                if await self.runner.is_ready(1):
-                    for _ in range(WARM_UP_CALLS):
-                        await self._ask_runner(scene)
-                    self._ready = True
-                    logger.info("ready: model %s", plan.name)
-            except (DroneSegError, aiohttp.ClientError, TimeoutError) as error:
-                logger.warning("the warm-up failed and is tried again: %r", error)
-            await asyncio.sleep(RUNNER_POLL_S)
-
-    async def _ask_runner(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The label map of a photo, from a batch with those of other clients.
+    async def segment(self, data: bytes, options: Options, filename: str | None) -> Prediction:
+        """Decode a photo, let the runner segment it, and encode the answer.
 
         Raises:
-            DeadlineExceeded: it took too long.
-            ModelNotReady: the runner has stopped, or its queue is full.
-            PredictionFailed: the engine failed.
+            DroneSegError: the photo or an option cannot be used, or the model cannot.
         """
-        try:
-            async with asyncio.timeout(settings.timeout_s):
-                (outcome,) = await self.runner.to_async.segment([image])
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"no answer within {settings.timeout_s:g} s; send smaller photos, or fewer at once"
-            ) from None
-        except (BentoMLException, aiohttp.ClientError) as error:
-            logger.warning("the runner did not answer: %r", error)
-            raise ModelNotReady("the model is overloaded or restarting; try again later") from error
-        if "error" in outcome:
-            raise PredictionFailed(outcome["error"])
-        labels: NDArray[np.uint8] = outcome["labels"]
-        return labels
+        start = time.perf_counter()
+        if not self.link.ready or self.link.info is None:
+            raise ModelNotReady("the model is warming up; /readyz says when it is ready")
+        ids = kept_ids(options, plan.labels)
+        image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
+        decoded = time.perf_counter()
+        outcome = await self.link.segment(photo_for(image, options))
+        segmented = time.perf_counter()
+        segmentation = Segmentation(
+            outcome["labels"], plan.labels, outcome["probabilities"], outcome["confidence"]
+        )
+        if ids is not None:
+            segmentation = segmentation.keep(ids)
+        fields = await asyncio.to_thread(render, segmentation, image, options)
+        end = time.perf_counter()
+        return Prediction(
+            request_id=REQUEST_ID.get(),
+            filename=filename,
+            model_loaded=True,
+            timings_ms=Timings(
+                decode=(decoded - start) * 1000,
+                queue=outcome["queue_ms"],
+                predict=outcome["predict_ms"],
+                encode=(end - segmented) * 1000,
+                total=(end - start) * 1000,
+            ),
+            model=self.served_model(),
+            **fields,
+        )
+
+    def served_model(self) -> ServedModel:
+        """What segments; the engine is known once the runner is ready."""
+        info = self.link.info or {"engine": "", "precision": ""}
+        return ServedModel(
+            name=plan.name,
+            hash=plan.content_hash,
+            engine=info["engine"],
+            precision=info["precision"],
+        )
+
+
+def _options_of(request: Base64Image | Base64Request) -> Options:
+    return Options.model_construct(
+        **{name: getattr(request, name) for name in Options.model_fields}
+    )
 
 
 # The decorator returns a bentoml Service.
-DroneSeg.add_asgi_middleware(TrailingSlash)  # type: ignore[attr-defined]
-DroneSeg.add_asgi_middleware(ErrorShape)  # type: ignore[attr-defined]
+for middleware in MIDDLEWARE:
+    DroneSeg.add_asgi_middleware(middleware)  # type: ignore[attr-defined]

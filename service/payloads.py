@@ -2,49 +2,127 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Annotated, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from droneseg.errors import DroneSegError
-from droneseg.segmentation import Segmentation
-from service.errors import InvalidBase64
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from service.errors import RETRY_AFTER_S, InvalidBase64
+from service.options import Options
+from service.request_id import REQUEST_ID
 
 
-class Base64Image(BaseModel):
-    """An image file as base64 text."""
+class Base64Image(Options):
+    """An image file as base64 text, and what to do with it."""
 
     image_b64: Annotated[str, Field(description="base64 of a PNG, JPEG, TIFF, WebP or BMP file")]
     content_type: Annotated[
         str | None, Field(description="such as image/png; the bytes themselves decide")
     ] = None
+    filename: Annotated[str | None, Field(description="comes back with the answer")] = None
+
+
+class Base64Request(Options):
+    """A photo as base64, flat or in an object `req`."""
+
+    image_b64: str | None = None
+    content_type: str | None = None
+    filename: str | None = None
+    req: Base64Image | None = None
+
+
+class ClassArea(BaseModel):
+    """A class of the model and its share of the photo."""
+
+    id: int
+    name: str
+    color: Annotated[str, Field(description="as #RRGGBB")]
+    pixels: int
+    fraction: Annotated[float, Field(description="of all pixels of the photo")]
+    square_metres: Annotated[float | None, Field(description="where gsd_cm was given")] = None
+
+
+class ServedModel(BaseModel):
+    """What segmented the photo."""
+
+    name: str
+    hash: Annotated[str, Field(description="identifies the model: the bundle's content hash")]
+    engine: str
+    precision: str
+
+
+class Rle(BaseModel):
+    """The pixels of one class as COCO run lengths, down the columns, beginning with others."""
+
+    id: int
+    name: str
+    size: Annotated[list[int], Field(description="height and width in px")]
+    counts: list[int]
+
+
+class Timings(BaseModel):
+    """Milliseconds of each stage."""
+
+    decode: float
+    queue: Annotated[float, Field(description="until the photo's batch began")]
+    predict: float
+    encode: float
+    total: float
 
 
 class Prediction(BaseModel):
     """The answer for one photo."""
 
+    request_id: str
+    filename: str | None
     prediction_shape: Annotated[list[int], Field(description="height and width in px")]
     classes_found: Annotated[list[int], Field(description="ids of the classes that occur")]
     segmentation_mask: Annotated[
-        str, Field(description="base64 of a PNG in the classes' colours, as large as the photo")
+        str | None, Field(description="base64 of a PNG as large as the photo; see `render`")
     ]
     model_loaded: Annotated[bool, Field(description="always true: there is no answer without")]
+    classes: list[ClassArea]
+    timings_ms: Timings
+    model: ServedModel
+    polygons: Annotated[dict[str, Any] | None, Field(description="a GeoJSON FeatureCollection")] = (
+        None
+    )
+    rle: list[Rle] | None = None
+    probabilities: Annotated[str | None, Field(description="base64 of an npz")] = None
+    confidence: float | None = None
 
-    @classmethod
-    def of(cls, segmentation: Segmentation) -> "Prediction":
-        """Render a segmentation."""
-        return cls(
-            prediction_shape=list(segmentation.labels.shape),
-            classes_found=segmentation.classes_found,
-            segmentation_mask=base64.b64encode(segmentation.color_png()).decode("ascii"),
-            model_loaded=True,
-        )
+    def as_json(self) -> str:
+        """JSON without the fields that were not asked for.
+
+        They cannot be null: BentoML's client would stumble over a list that is.
+        """
+        return self.model_dump_json(exclude_unset=True)
+
+
+class ErrorAnswer(BaseModel):
+    """What every error looks like."""
+
+    code: Annotated[str, Field(description="never changes; for programs to act upon")]
+    message: Annotated[str, Field(description="what was wrong and what to do")]
+    request_id: str
+
+
+class BatchError(ErrorAnswer):
+    """The entry of a photo that could not be segmented, in a batch of which others could."""
+
+    filename: str | None
+
+    def as_json(self) -> str:
+        """As JSON."""
+        return self.model_dump_json()
+
+
+class Health(BaseModel):
+    """What `GET /` says to programs."""
+
+    status: Literal["ok"]
+    model_status: Literal["ready", "warming_up"]
 
 
 def decode_base64(text: str) -> bytes:
@@ -64,22 +142,13 @@ def decode_base64(text: str) -> bytes:
     return data
 
 
+def error_content(error: DroneSegError) -> dict[str, str]:
+    """An error as JSON types."""
+    return {"code": error.code, "message": error.message, "request_id": REQUEST_ID.get()}
+
+
 def error_response(error: DroneSegError) -> JSONResponse:
-    """An error as JSON with its status."""
-    return JSONResponse({"code": error.code, "message": error.message}, status_code=error.status)
-
-
-def errors_as_json(endpoint: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """Let an endpoint answer with the errors that it raises.
-
-    BentoML would turn them into a 500; it sends a Response as it is, whatever the annotation says.
-    """
-
-    @wraps(endpoint)
-    async def answer(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return await endpoint(*args, **kwargs)
-        except DroneSegError as error:
-            return cast("R", error_response(error))
-
-    return answer
+    """An error as JSON with its status, and when to come again."""
+    retry_after_s = RETRY_AFTER_S.get(error.status)
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
+    return JSONResponse(error_content(error), status_code=error.status, headers=headers)

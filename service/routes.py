@@ -1,26 +1,108 @@
-"""Routes that BentoML's own endpoints cannot give: multipart without fetching URLs."""
+"""Routes that BentoML's own endpoints cannot give: forms without fetching URLs, images, GET."""
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING
 
 import bentoml
 from starlette.applications import Starlette
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from droneseg.errors import DroneSegError
+from service import docs_page
 from service.errors import InvalidRequest
-from service.payloads import error_response
+from service.model_info import model_info
+from service.openapi import document
+from service.options import Options
+from service.payloads import (
+    BatchError,
+    Health,
+    Prediction,
+    error_content,
+    error_response,
+)
+from service.uploads import Upload, read_upload, read_uploads
+
+if TYPE_CHECKING:
+    from service.front import DroneSeg
+
+
+def front() -> "DroneSeg":
+    """The service that BentoML made."""
+    service: DroneSeg = bentoml.get_current_service()
+    return service
 
 
 async def predict(request: Request) -> Response:
-    """POST /predict: a photo as the multipart field `data`."""
-    async with request.form(max_files=1) as form:
-        upload = form.get("data")
-        if not isinstance(upload, UploadFile):
-            raise InvalidRequest("send the photo as a file in the multipart field 'data'")
-        data = await upload.read()
-    prediction = await bentoml.get_current_service().segment(data)
-    return JSONResponse(prediction.model_dump())
+    """POST /predict: a photo as the multipart field `data`, or as the body."""
+    return await _predict(request, "data")
+
+
+async def predict_image_bytes(request: Request) -> Response:
+    """POST /predict_image_bytes: a photo as the body, or as the multipart field `image`."""
+    return await _predict(request, "image")
+
+
+async def _predict(request: Request, field: str) -> Response:
+    as_png = _wants(request, "image/png")
+    with front().queue.hold(1):
+        upload, options = await read_upload(request, field)
+        if as_png and options.render == "none":
+            raise InvalidRequest("render=none leaves no image to answer with; accept JSON")
+        prediction = await front().segment(upload.data, options, upload.filename)
+    if as_png and prediction.segmentation_mask is not None:
+        return Response(base64.b64decode(prediction.segmentation_mask), media_type="image/png")
+    return prediction_response(prediction)
+
+
+async def batch_predict(request: Request) -> Response:
+    """POST /batch_predict: photos as multipart fields `data`, answered in order."""
+    uploads, options = await read_uploads(request, "data")
+    with front().queue.hold(len(uploads)):
+        answers = await asyncio.gather(*(_entry(upload, options) for upload in uploads))
+    body = ",".join(answer.as_json() for answer in answers)
+    return Response(f"[{body}]", media_type="application/json")
+
+
+async def _entry(upload: Upload, options: Options) -> Prediction | BatchError:
+    try:
+        return await front().segment(upload.data, options, upload.filename)
+    except DroneSegError as error:
+        return BatchError(**error_content(error), filename=upload.filename)
+
+
+async def index(_: Request) -> Response:
+    """GET /: the page for browsers is to be mounted here and below /page; health for programs."""
+    health = Health(status="ok", model_status="ready" if front().link.ready else "warming_up")
+    return JSONResponse(health.model_dump())
+
+
+async def docs(_: Request) -> Response:
+    """GET /docs: interactive API docs."""
+    return HTMLResponse(docs_page.HTML, headers=docs_page.HEADERS)
+
+
+async def docs_json(_: Request) -> Response:
+    """GET /docs.json: BentoML's own knows the routes of its endpoints alone."""
+    return JSONResponse(document())
+
+
+async def info(_: Request) -> Response:
+    """GET and POST /model_info."""
+    return JSONResponse(model_info(front().link.info).model_dump(mode="json"))
+
+
+def prediction_response(prediction: Prediction) -> Response:
+    """A prediction as JSON."""
+    return Response(prediction.as_json(), media_type="application/json")
+
+
+def _wants(request: Request, media_type: str) -> bool:
+    """Whether a client accepts this type by name, and not JSON."""
+    accept = request.headers.get("accept", "")
+    return media_type in accept and "application/json" not in accept
 
 
 async def _droneseg_error(_: Request, error: Exception) -> Response:
@@ -29,6 +111,14 @@ async def _droneseg_error(_: Request, error: Exception) -> Response:
 
 
 routes = Starlette(
-    routes=[Route("/predict", predict, methods=["POST"])],
+    routes=[
+        Route("/", index),
+        Route("/predict", predict, methods=["POST"]),
+        Route("/predict_image_bytes", predict_image_bytes, methods=["POST"]),
+        Route("/batch_predict", batch_predict, methods=["POST"]),
+        Route("/model_info", info, methods=["GET", "POST"]),
+        Route("/docs", docs),
+        Route("/docs.json", docs_json),
+    ],
     exception_handlers={DroneSegError: _droneseg_error},
 )

@@ -1,16 +1,26 @@
 """Runner: the process that holds the model; BentoML merges the calls of many clients for it."""
 
-import logging
-from typing import Any
+import asyncio
+from typing import Any, TypedDict
 
 import bentoml
 import numpy as np
 from numpy.typing import NDArray
 
+from service.request_id import logger
 from service.settings import settings
 
-# BentoML shows the messages of its own loggers only.
-logger = logging.getLogger("bentoml.droneseg")
+
+class Photo(TypedDict):
+    """What travels to the runner; `sent` and `deadline` are of time.monotonic()."""
+
+    image: NDArray[np.uint8]
+    mode: str
+    probabilities: bool
+    confidence: bool
+    request_id: str
+    sent: float
+    deadline: float
 
 
 @bentoml.service(
@@ -18,6 +28,8 @@ logger = logging.getLogger("bentoml.droneseg")
     workers=1,
     # The front gives up first, with an answer of its own.
     traffic={"timeout": settings.timeout_s + 10},
+    # The front writes a line for each request, with its id.
+    logging={"access": {"enabled": False}},
     # By default BentoML closes the connection to a runner after 100 requests or 300 s, and with it
     # whatever is in flight.
     runner_connection={"max_requests": 2_000_000_000, "max_age": 3.0e9},
@@ -28,37 +40,37 @@ class Runner:
     def __init__(self) -> None:
         """Load the model, whose engine proves itself on the probe tiles."""
         # Only this process needs the engine's runtime; the front imports this module, too.
-        from droneseg.predictor import Predictor
+        from service.lanes import Lanes
 
-        self._predictor = Predictor(settings.model_path)
-        plan = self._predictor.plan
-        logger.info(
-            "model %s %s on %s", plan.name, plan.content_hash[:12], self._predictor.engines[0].name
-        )
+        self._lanes = Lanes(settings.model_path)
+        self._large_turn = asyncio.Lock()
+        logger.info("model %s", self._lanes.info())
 
     @bentoml.api(
-        batchable=True,
-        max_batch_size=settings.max_batch_size,
+        batchable=settings.max_batch_size > 1,
+        max_batch_size=max(settings.max_batch_size, 2),
         # Not a waiting time: a request whose predicted time in the queue is longer is refused.
         max_latency_ms=int(settings.timeout_s * 1000),
     )
-    def segment(self, images: list[np.ndarray]) -> list[dict[str, Any]]:
-        """Segment photos, uint8 [H, W, 3], in order.
+    def segment_small(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Segment small photos, in order.
 
         Returns:
-            For each photo `{"labels": uint8 [H, W]}`, or `{"error": message}` that concerns it
+            For each photo `{"labels": uint8 [H, W], ...}`, or `{"error": code}` that concerns it
             alone: an exception would fail the photos of other clients in the same batch.
         """
-        try:
-            return [{"labels": result.labels} for result in self._predictor.segment(images)]
-        except Exception:
-            logger.exception("a batch of %d photos failed; taking them one by one", len(images))
-            return [self._segment_one(image) for image in images]
+        return self._lanes.small.segment(photos)
 
-    def _segment_one(self, image: NDArray[np.uint8]) -> dict[str, Any]:
-        try:
-            (result,) = self._predictor.segment([image])
-        except Exception:
-            logger.exception("a photo of shape %s failed", image.shape)
-            return {"error": "the model failed on this photo; the log of the service has more"}
-        return {"labels": result.labels}
+    @bentoml.api
+    async def segment_large(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Segment large photos one request after the other, as `segment_small` does.
+
+        In a thread that is not BentoML's, of which there is one, for `segment_small`.
+        """
+        async with self._large_turn:
+            return await asyncio.to_thread(self._lanes.large.segment, photos)
+
+    @bentoml.api
+    def info(self) -> dict[str, Any]:
+        """Engine, precision and versions."""
+        return self._lanes.info()

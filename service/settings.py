@@ -1,10 +1,10 @@
 """Settings of the service, from the environment: DRONESEG_MODEL, DRONESEG_TIMEOUT_S, and so on."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from droneseg.bundle import find_bundle
 
@@ -20,20 +20,54 @@ class Settings(BaseSettings):
     model: Annotated[Path, Field(description="the bundle's folder, or its name below models/")] = (
         Path("models/dubai_aerial")
     )
+    max_body_bytes: Annotated[int, Field(gt=0, description="larger request bodies are refused")] = (
+        32 * 1024 * 1024
+    )
     max_pixels: Annotated[int, Field(gt=0, description="photos of more pixels are refused")] = (
         50_000_000
     )
+    max_images: Annotated[
+        int, Field(gt=0, description="photos that one request to /batch_predict may have")
+    ] = 32
+    max_queue: Annotated[
+        int,
+        # BentoML has 100 connections to the runner, of which health needs one.
+        Field(gt=0, le=96, description="photos that wait or are worked on; 429 for more"),
+    ] = 64
     max_batch_size: Annotated[
-        int, Field(gt=0, description="photos that the runner takes at once")
+        int, Field(gt=0, description="small photos that the runner takes at once")
     ] = 4
+    small_pixels: Annotated[
+        int, Field(gt=0, description="photos of more pixels go one by one, beside the batches")
+    ] = 1024 * 1024
     timeout_s: Annotated[
         float, Field(gt=0, description="a request that takes longer is given up")
     ] = 600
+    runner_grace_s: Annotated[
+        float, Field(gt=0, description="the server ends when the runner is silent for longer")
+    ] = 15
+    api_keys: Annotated[
+        tuple[SecretStr, ...],
+        NoDecode,
+        Field(description="separated by commas; without any, everybody may predict"),
+    ] = ()
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(key.strip() for key in value.split(",") if key.strip())
+        return value
 
     @property
     def model_path(self) -> Path:
         """Where the bundle lies."""
         return find_bundle(self.model, ROOT)
+
+    def public(self) -> dict[str, Any]:
+        """All settings as JSON types, but of the API keys only whether there are any."""
+        shown = self.model_dump(mode="json", exclude={"api_keys"})
+        return {**shown, "api_keys": bool(self.api_keys)}
 
 
 settings = Settings()

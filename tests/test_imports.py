@@ -10,7 +10,7 @@ HEAVY = ("torch", "nnunetv2", "evidently", "dvc", "export", "benchmarks")
 
 @pytest.mark.parametrize("module", ["droneseg", "droneseg.cli", "droneseg.engines.onnxruntime"])
 def test_droneseg_is_light(module: str) -> None:
-    assert_light(module, also=("bentoml", "service"))
+    assert_light(module, also=("bentoml", "service", "httpx"))
 
 
 def test_service_is_light() -> None:

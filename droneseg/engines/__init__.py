@@ -30,6 +30,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def precision(self) -> str:
+        """What it computes in, such as `float32`."""
+        ...
+
+    @property
     def batch_pixels(self) -> int:
         """Pixels of all tiles of a batch that suits the runtime."""
         ...

@@ -55,6 +55,11 @@ class OnnxRuntimeEngine:
         return "onnxruntime-cuda" if self._on_gpu else "onnxruntime-cpu"
 
     @property
+    def precision(self) -> str:
+        """`float32`."""
+        return "float32"
+
+    @property
     def batch_pixels(self) -> int:
         """One tile of 384 x 384 on a CPU, where two or four at a time took 8 % longer.
 

@@ -37,6 +37,11 @@ class OpenVinoEngine:
         return "openvino-cpu"
 
     @property
+    def precision(self) -> str:
+        """`float32`."""
+        return "float32"
+
+    @property
     def batch_pixels(self) -> int:
         """One tile of 384 x 384."""
         return 384 * 384

@@ -24,6 +24,7 @@ class TritonEngine:
     """A network on a Triton server, in the place of a local runtime."""
 
     name = "triton"
+    precision = "float32"
     batch_pixels = 0  # The predictor below says how many tiles a batch has.
 
     def __init__(self, url: str, model: str):

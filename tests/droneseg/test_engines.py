@@ -24,6 +24,7 @@ class DistortedEngine:
     """Adds a small error to every logit."""
 
     name = "distorted"
+    precision = "float32"
     batch_pixels = 1
 
     def __init__(self, bundle: Bundle, error: float):

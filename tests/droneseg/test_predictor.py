@@ -15,6 +15,8 @@ from droneseg.scene import draw_scene
 class CountingEngine:
     """Notes the size of every batch."""
 
+    precision = "float32"
+
     def __init__(self, bundle: Bundle):
         self._engine = open_engine(bundle)
         self.batches: list[int] = []

@@ -23,8 +23,9 @@ def test_classes_found() -> None:
 
 def test_label_png_holds_the_ids() -> None:
     image = decode(SEGMENTATION.label_png())
-    assert image.mode == "L"
+    assert image.mode == "P"
     np.testing.assert_array_equal(np.asarray(image), SEGMENTATION.labels)
+    np.testing.assert_array_equal(np.asarray(image.convert("RGB")), SEGMENTATION.color())
 
 
 def test_color_png_holds_the_colours() -> None:

@@ -1,4 +1,4 @@
-"""ASGI middleware around BentoML's endpoints and our routes."""
+"""ErrorShape: one shape for all errors."""
 
 import json
 from http import HTTPStatus
@@ -6,33 +6,15 @@ from http import HTTPStatus
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.errors import CODES, RETRY_AFTER_S
+from service.request_id import REQUEST_ID
+
 # Probes are for platforms: what BentoML answers is what they expect.
 PROBES = ("/livez", "/readyz", "/healthz")
-CODES = {
-    400: "invalid_request",
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "request_too_large",
-    415: "unsupported_media_type",
-    503: "model_not_ready",
-}
-
-
-class TrailingSlash:
-    """ASGI middleware: /predict/ is /predict, without the redirect that loses a POST's body."""
-
-    def __init__(self, app: ASGIApp):
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with its path shortened."""
-        if scope["type"] == "http" and len(scope["path"]) > 1 and scope["path"].endswith("/"):
-            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
-        await self._app(scope, receive, send)
 
 
 class ErrorShape:
-    """ASGI middleware: errors of BentoML and Starlette as `{"code", "message"}`, like our own."""
+    """ASGI middleware: errors of BentoML and Starlette in the shape of our own."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -62,7 +44,7 @@ def is_error(start: Message) -> bool:
 
 
 def shape_error(messages: list[Message]) -> list[Message]:
-    """The messages of a response whose body has `code` and `message`."""
+    """The messages of a response whose body has `code`, `message` and `request_id`."""
     start = messages[0]
     body = b"".join(message.get("body", b"") for message in messages)
     try:
@@ -73,9 +55,15 @@ def shape_error(messages: list[Message]) -> list[Message]:
         content = content[0] if content else {}
     if not (isinstance(content, dict) and "code" in content):
         status = start["status"]
-        content = {"code": CODES.get(status, "internal_error"), "message": describe(content)}
+        content = {
+            "code": CODES.get(status, "internal_error"),
+            "message": describe(content),
+            "request_id": REQUEST_ID.get(),
+        }
         body = json.dumps(content).encode()
         headers = MutableHeaders(scope=start)
+        if status in RETRY_AFTER_S:
+            headers["retry-after"] = str(RETRY_AFTER_S[status])
         headers["content-type"] = "application/json"
         headers["content-length"] = str(len(body))
     return [start, {"type": "http.response.body", "body": body}]

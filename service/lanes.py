@@ -1,0 +1,161 @@
+"""Lanes: small photos go past large ones; their network batches take turns on the engine."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from droneseg.bundle import Bundle
+from droneseg.engines import Engine
+from droneseg.predictor import Mode, Predictor
+from droneseg.preprocess import ImageArray
+from service.errors import DeadlineExceeded, PredictionFailed
+from service.request_id import logger
+
+
+class FairLock:
+    """A lock that goes to whoever has waited longest; Python's goes to anybody."""
+
+    def __init__(self) -> None:
+        """Start free."""
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._taken = False
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._taken:
+                self._taken = True
+                return
+            turn = threading.Event()
+            self._waiting.append(turn)
+        turn.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._taken = False
+
+
+class SharedEngine:
+    """An engine that several lanes use in turns of one batch."""
+
+    def __init__(self, engine: Engine, turns: FairLock):
+        """Take the engine and the lock of all lanes."""
+        self._engine = engine
+        self._turns = turns
+
+    @property
+    def name(self) -> str:
+        """Of the engine."""
+        return self._engine.name
+
+    @property
+    def precision(self) -> str:
+        """Of the engine."""
+        return self._engine.precision
+
+    @property
+    def batch_pixels(self) -> int:
+        """Of the engine."""
+        return self._engine.batch_pixels
+
+    def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """Wait for the turn, then run the engine."""
+        with self._turns:
+            self._engine.run(tiles, out)
+
+
+class Wanted(NamedTuple):
+    """What photos have to share to go through the network together."""
+
+    mode: Mode
+    probabilities: bool
+    confidence: bool
+
+
+class Lane:
+    """Predictors of every mode with buffers of their own; for one batch at a time."""
+
+    def __init__(self, bundle: Bundle, engines: Sequence[Engine]):
+        """Make a predictor for each mode."""
+        self._predictors = {
+            mode: Predictor(bundle, engine=engines, mode=mode) for mode in get_args(Mode)
+        }
+
+    def segment(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """An outcome for each photo, in order; see Runner."""
+        begun = time.monotonic()
+        outcomes: list[dict[str, Any]] = [{"error": DeadlineExceeded.code} for _ in photos]
+        for wanted, indices in _alike(photos, begun).items():
+            results = self._segment_alike(wanted, [photos[index]["image"] for index in indices])
+            for index, result in zip(indices, results, strict=True):
+                outcomes[index] = result
+        predict_ms = (time.monotonic() - begun) * 1000
+        for photo, outcome in zip(photos, outcomes, strict=True):
+            outcome["queue_ms"] = (begun - photo["sent"]) * 1000
+            outcome["predict_ms"] = predict_ms
+        return outcomes
+
+    def _segment_alike(self, wanted: Wanted, images: list[ImageArray]) -> list[dict[str, Any]]:
+        """Photos with the same options; one by one if they fail together."""
+        try:
+            results = self._predictors[wanted.mode].segment(
+                images, probabilities=wanted.probabilities, confidence=wanted.confidence
+            )
+        except Exception:
+            logger.exception("%d photos failed", len(images))
+            if len(images) > 1:
+                return [self._segment_alike(wanted, [image])[0] for image in images]
+            return [{"error": PredictionFailed.code}]
+        return [
+            {
+                "labels": result.labels,
+                "probabilities": result.probabilities,
+                "confidence": result.confidence,
+            }
+            for result in results
+        ]
+
+
+def _alike(photos: list[dict[str, Any]], now: float) -> dict[Wanted, list[int]]:
+    """Where photos with the same options are, but for those that nobody waits for any longer."""
+    groups: dict[Wanted, list[int]] = {}
+    for index, photo in enumerate(photos):
+        if photo["deadline"] > now:
+            wanted = Wanted(photo["mode"], photo["probabilities"], photo["confidence"])
+            groups.setdefault(wanted, []).append(index)
+        else:
+            logger.warning("photo %s is not computed: its deadline has passed", photo["request_id"])
+    return groups
+
+
+class Lanes:
+    """The model, once, behind two lanes."""
+
+    def __init__(self, model_path: Path):
+        """Open the model, whose engines prove themselves on the probe tiles."""
+        opened = Predictor(model_path)
+        self._plan = opened.plan
+        turns = FairLock()
+        self._engines = [SharedEngine(engine, turns) for engine in opened.engines]
+        self.small = Lane(opened.bundle, self._engines)
+        self.large = Lane(opened.bundle, self._engines)
+
+    def info(self) -> dict[str, Any]:
+        """Engine, precision and versions, as JSON types."""
+        engine = self._engines[0]
+        runtime = engine.name.partition("-")[0]
+        return {
+            "engine": engine.name,
+            "precision": engine.precision,
+            "versions": {name: version(name) for name in ("droneseg", "bentoml", "numpy", runtime)},
+        }

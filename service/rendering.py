@@ -1,0 +1,94 @@
+"""Rendering: a segmentation as the fields of an answer."""
+
+import base64
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from droneseg.plan import Label
+from droneseg.segmentation import Segmentation
+from service.errors import UnknownClass
+from service.options import Options
+from service.payloads import ClassArea, Rle
+
+
+def kept_ids(options: Options, labels: tuple[Label, ...]) -> set[int] | None:
+    """The ids of the classes to keep; None for all.
+
+    Raises:
+        UnknownClass: the model has no such class.
+    """
+    if options.classes is None:
+        return None
+    by_name: dict[int | str, int] = {}
+    for label in labels:
+        by_name |= {label.name: label.id, label.id: label.id, str(label.id): label.id}
+    unknown = [str(name) for name in options.classes if name not in by_name]
+    if unknown:
+        known = ", ".join(f"{label.id} {label.name}" for label in labels)
+        raise UnknownClass(f"no such class: {', '.join(unknown)[:100]}; the model has {known}")
+    return {by_name[name] for name in options.classes}
+
+
+def render(
+    segmentation: Segmentation, photo: NDArray[np.uint8], options: Options
+) -> dict[str, Any]:
+    """What was asked for, as fields of a Prediction."""
+    mask = render_png(segmentation, photo, options)
+    fields: dict[str, Any] = {
+        "prediction_shape": list(segmentation.labels.shape),
+        "classes_found": segmentation.classes_found,
+        "segmentation_mask": None if mask is None else _base64(mask),
+        "classes": _areas(segmentation, options.gsd_cm),
+    }
+    if options.polygons:
+        fields["polygons"] = segmentation.geojson(options.tolerance_px, options.min_area_px)
+    if options.rle:
+        fields["rle"] = _rle(segmentation)
+    if options.probabilities:
+        fields["probabilities"] = _base64(segmentation.probabilities_npz())
+    if options.confidence:
+        fields["confidence"] = segmentation.confidence
+    return fields
+
+
+def render_png(
+    segmentation: Segmentation, photo: NDArray[np.uint8], options: Options
+) -> bytes | None:
+    """The mask as a PNG, or None if none is wanted."""
+    match options.render:
+        case "color":
+            return segmentation.color_png()
+        case "labels":
+            return segmentation.label_png()
+        case "overlay":
+            return segmentation.overlay_png(photo, options.alpha)
+        case "none":
+            return None
+
+
+def _areas(segmentation: Segmentation, gsd_cm: float | None) -> list[ClassArea]:
+    areas = []
+    for area in segmentation.areas(gsd_cm):
+        label = area.label
+        entry = ClassArea(
+            id=label.id,
+            name=label.name,
+            color=label.color,
+            pixels=area.pixels,
+            fraction=area.fraction,
+        )
+        if area.square_metres is not None:
+            entry.square_metres = area.square_metres
+        areas.append(entry)
+    return areas
+
+
+def _rle(segmentation: Segmentation) -> list[Rle]:
+    names = {label.id: label.name for label in segmentation.classes}
+    return [Rle(id=i, name=names[i], **runs) for i, runs in segmentation.rle().items()]
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

@@ -1,0 +1,126 @@
+"""RunnerLink: the front's way to the runner, and its watch over it."""
+
+import asyncio
+import os
+import signal
+import time
+from typing import Any
+
+import aiohttp
+from bentoml.exceptions import BentoMLException
+
+from droneseg.errors import DroneSegError
+from droneseg.scene import draw_scene
+from service.errors import DeadlineExceeded, ModelNotReady, PredictionFailed
+from service.options import Options
+from service.plan import CHANNELS, plan
+from service.request_id import REQUEST_ID, logger
+from service.runner import Photo
+from service.settings import settings
+
+# BentoML's batch optimiser stalls while it trains itself on its first requests, the 10th and 11th.
+WARM_UP_CALLS = 12
+# A runner loads its model and checks its hashes and probe tiles first.
+POLL_S = 0.2
+WATCH_S = 1.0
+# To /livez, before the server ends: the platform should know why.
+LAST_WORDS_S = 2.0
+
+
+class RunnerLink:
+    """Asks the runner, gets it warm, and ends the server when it stays silent.
+
+    Attributes:
+        ready: whether the warm-up predictions succeeded.
+        alive: whether the runner was heard of lately, or has yet to be.
+        info: engine, precision and versions, once the runner is ready.
+    """
+
+    def __init__(self, runner: Any):
+        """Take the proxy that BentoML made of the Runner."""
+        self._runner = runner
+        self.ready = False
+        self.alive = True
+        self.info: dict[str, Any] | None = None
+
+    async def segment(self, photo: Photo) -> dict[str, Any]:
+        """What the runner says of a photo, from a batch with those of other clients.
+
+        Raises:
+            DeadlineExceeded: it took too long.
+            ModelNotReady: the runner has stopped, or its queue is full.
+            PredictionFailed: the engine failed.
+        """
+        height, width = photo["image"].shape[:2]
+        lane = "segment_small" if height * width <= settings.small_pixels else "segment_large"
+        try:
+            async with asyncio.timeout(photo["deadline"] - time.monotonic()):
+                (outcome,) = await getattr(self._runner.to_async, lane)([photo])
+        except TimeoutError:
+            raise too_late() from None
+        except (BentoMLException, aiohttp.ClientError) as error:
+            logger.warning("the runner did not answer: %r", error)
+            raise ModelNotReady("the model is overloaded or restarting; try again later") from error
+        match outcome.get("error"):
+            case None:
+                answer: dict[str, Any] = outcome
+                return answer
+            case DeadlineExceeded.code:
+                raise too_late()
+            case _:
+                raise PredictionFailed("the model failed on this photo; the log has more")
+
+    async def warm_up(self) -> None:
+        """Get ready: run photos of the size of one window through the runner until all succeed."""
+        scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
+        while not self.ready:
+            try:
+                if await self._runner.is_ready(1):
+                    for _ in range(WARM_UP_CALLS):
+                        await self.segment(photo_for(scene, Options()))
+                    self.info = await self._runner.to_async.info()
+                    self.ready = True
+                    logger.info("ready: model %s", plan.name)
+            except (DroneSegError, BentoMLException, aiohttp.ClientError, TimeoutError) as error:
+                logger.warning("the warm-up failed and is tried again: %r", error)
+            await asyncio.sleep(POLL_S)
+
+    async def watch(self) -> None:
+        """End the server when the runner was silent for too long.
+
+        BentoML starts a dead runner again, but not in a container: there only the platform can.
+        """
+        heard = time.monotonic()
+        while time.monotonic() - heard < settings.runner_grace_s:
+            await asyncio.sleep(WATCH_S)
+            try:
+                if await self._runner.is_ready(max(1, int(settings.runner_grace_s) // 2)):
+                    heard = time.monotonic()
+            except (BentoMLException, aiohttp.ClientError, OSError, TimeoutError) as error:
+                logger.warning("the runner is silent: %r", error)
+        self.alive = self.ready = False
+        logger.error("no word from the runner for %g s: the server ends", settings.runner_grace_s)
+        await asyncio.sleep(LAST_WORDS_S)
+        # The parent is BentoML's: it stops all processes, and a platform starts them again.
+        os.kill(os.getppid(), signal.SIGTERM)
+
+
+def photo_for(image: Any, options: Options) -> Photo:
+    """What the runner gets of a request."""
+    now = time.monotonic()
+    return Photo(
+        image=image,
+        mode=options.mode,
+        probabilities=options.probabilities,
+        confidence=options.confidence,
+        request_id=REQUEST_ID.get(),
+        sent=now,
+        deadline=now + settings.timeout_s,
+    )
+
+
+def too_late() -> DeadlineExceeded:
+    """The error of a photo whose time is over."""
+    return DeadlineExceeded(
+        f"no answer within {settings.timeout_s:g} s; send smaller photos, or fewer at once"
+    )

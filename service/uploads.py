@@ -1,0 +1,90 @@
+"""Uploads: photos as the body of a request or as files of a form, with the options beside them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from service.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
+from service.options import Options
+from service.settings import settings
+
+RAW = "application/octet-stream"
+
+
+class Upload(NamedTuple):
+    """The bytes of an image file, and its name if it has one."""
+
+    data: bytes
+    filename: str | None
+
+
+async def read_upload(request: Request, field: str) -> tuple[Upload, Options]:
+    """The photo of a request, from the file field of a form or as the body itself.
+
+    Raises:
+        InvalidRequest: there is none, or an option is wrong.
+        UnsupportedMediaType: the body is neither a form nor an image.
+    """
+    media_type = _media_type(request)
+    if media_type == "multipart/form-data":
+        async with _form(request, 1) as form:
+            uploads = _files(form, field)
+            if len(uploads) != 1:
+                raise InvalidRequest(f"send the photo as a file in the multipart field '{field}'")
+            return await _read(uploads[0]), _options(request, form)
+    if media_type in ("", "application/x-www-form-urlencoded"):
+        raise InvalidRequest(
+            f"send the photo as a file in the multipart field '{field}', or as the body with its "
+            "Content-Type"
+        )
+    if media_type != RAW and not media_type.startswith("image/"):
+        raise UnsupportedMediaType(
+            f"send multipart/form-data, or an image as image/... or {RAW}, not {media_type}"
+        )
+    return Upload(await request.body(), None), _options(request, FormData())
+
+
+async def read_uploads(request: Request, field: str) -> tuple[list[Upload], Options]:
+    """The photos of a request, from the file fields of a form, in order.
+
+    Raises:
+        InvalidRequest: there is none, or an option is wrong.
+        RequestTooLarge: there are too many.
+        UnsupportedMediaType: the body is no form.
+    """
+    media_type = _media_type(request)
+    if media_type != "multipart/form-data":
+        raise UnsupportedMediaType(f"send multipart/form-data, not {media_type or 'nothing'}")
+    async with _form(request, settings.max_images + 1) as form:
+        uploads = _files(form, field)
+        if not uploads:
+            raise InvalidRequest(f"send the photos as files in multipart fields '{field}'")
+        if len(uploads) > settings.max_images:
+            raise RequestTooLarge(f"send at most {settings.max_images} photos at once")
+        return [await _read(upload) for upload in uploads], _options(request, form)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@asynccontextmanager
+async def _form(request: Request, max_files: int) -> AsyncIterator[FormData]:
+    async with request.form(max_files=max_files) as form:
+        yield form
+
+
+def _files(form: FormData, field: str) -> list[UploadFile]:
+    return [value for value in form.getlist(field) if isinstance(value, UploadFile)]
+
+
+async def _read(upload: UploadFile) -> Upload:
+    return Upload(await upload.read(), upload.filename or None)
+
+
+def _options(request: Request, form: FormData) -> Options:
+    """Of the form, and of the query over it."""
+    return Options().updated(form).updated(request.query_params)
