@@ -64,6 +64,11 @@ class TrainedFolder:
         return len(self.regions or self.classes)
 
     @property
+    def tops(self) -> tuple[float, ...]:
+        """The largest value of each channel: RGB of 8 bits stays so beside others."""
+        return tuple(255.0 if name == "rgb_to_0_1" else self.top for name in self.channel_names)
+
+    @property
     def channels(self) -> tuple[Channel, ...]:
         schemes = [get_normalization_scheme(name) for name in self.channel_names]
         intensities = self.intensities()
@@ -205,7 +210,7 @@ class TrainedFolder:
 
     def _tile(self) -> NDArray[np.float32]:
         """The normalised window of a drawn scene, float32 [1, C, H, W]."""
-        photo = draw_photo(self.patch_size, 7, len(self.channel_names), self.top)
+        photo = draw_photo(self.patch_size, 7, self.tops)
         scene = preprocess(photo, self.channels)
         tile = np.empty((1, len(self.channel_names), *self.patch_size), np.float32)
         Tiling.of(scene.box.shape, self.patch_size, 0.5).cut(scene, (0, 0), tile[0])

@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,15 @@ from droneseg.errors import BrokenImage, ImageTooLarge, UnsupportedImage, WrongC
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 # Pillow's mode for a number of channels, and the modes that lose nothing on the way there.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-SOURCES = {1: {"1", "L", "LA"}, 4: {"RGBA"}}
+SOURCES = {1: {"L", "LA"}, 4: {"RGBA"}}
+# Modes, raw or not, of which Pillow makes other values than are stored, and than nnU-Net reads.
+CHANGED_BY_PILLOW = {
+    "1": "the image has 1 bit a pixel; store it with 8",
+    "L;I": "the image is stored with white as 0 (MinIsWhite); store it with black as 0",
+    "RGBa": "the other channels are multiplied with the fourth, alpha; store it unassociated",
+    "RGBX": "the fourth channel is of no stated kind (ExtraSamples 0), and would be dropped; store "
+    "it as unassociated alpha (ExtraSamples 2)",
+}
 # Above this Pillow itself refuses to open a file.
 MAX_PIXELS = 178_956_970
 
@@ -72,17 +81,29 @@ def _check(image: Image.Image, max_pixels: int) -> None:
     deep = any(re.search(r";16[BLNS]", mode) for mode in raw_modes)
     if image.mode.startswith(("I", "F")) or deep:
         raise UnsupportedImage(
-            "the image has more than 8 bits a channel; scale it to 8 bits as in training"
+            "the image has more than 8 bits a channel; for a model of 8 bits scale it as in "
+            "training, for one of 16 bits give a uint16 array to droneseg.Predictor"
         )
 
 
 def _check_channels(image: Image.Image, channels: int) -> None:
-    """Three channels can be had of any image; others have to be there."""
-    if channels != 3 and image.mode not in SOURCES[channels]:
+    """Three channels can be had of any image; others have to be there, as they were stored."""
+    if channels == 3:
+        return
+    modes = {image.mode, *(_raw_mode(tile) for tile in getattr(image, "tile", []))}
+    changed = modes & CHANGED_BY_PILLOW.keys()
+    if changed:
+        raise UnsupportedImage(CHANGED_BY_PILLOW[changed.pop()])
+    if image.mode not in SOURCES[channels]:
         raise WrongChannels(
             f"the image has {len(image.getbands())} channels ({image.mode}), the model takes "
             f"{channels} ({MODES[channels]})"
         )
+
+
+def _raw_mode(tile: Any) -> str:
+    mode = tile[3][0] if isinstance(tile[3], tuple) else tile[3]
+    return str(mode)
 
 
 def _to_array(image: Image.Image, mode: str) -> NDArray[np.uint8]:

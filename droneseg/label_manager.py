@@ -35,8 +35,11 @@ class LabelManager:
     def apply_inference_nonlin(self, logits: Float32Array) -> Float32Array:
         """Probabilities of logits [K, H, W]: softmax over the classes, or sigmoid for regions."""
         if self._ids:
-            # sigmoid(x) without the overflow of exp(-x).
-            sigmoid: Float32Array = (np.tanh(logits * np.float32(0.5)) + 1) * np.float32(0.5)
+            # The sigmoid without the overflow of exp(-x), and as accurate near 0 as elsewhere:
+            # ensembles compare sums of small probabilities with one half.
+            small: Float32Array = np.exp(-np.abs(logits))
+            one = np.float32(1)
+            sigmoid: Float32Array = np.where(logits >= 0, one, small) / (one + small)
             return sigmoid
         exponentials: Float32Array = np.exp(logits - logits.max(axis=0))
         exponentials /= exponentials.sum(axis=0)

@@ -49,7 +49,8 @@ def _run_command(name: str, *arguments: str) -> int:
     command = COMMANDS[name]
     parser = argparse.ArgumentParser(prog=f"python -m export {name}", description=command.__doc__)
     command.add_arguments(parser)
-    return command.run(parser.parse_args(arguments))
+    # Options may stand before, between and after the photos.
+    return command.run(parser.parse_intermixed_args(arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,7 +118,7 @@ def _export(options: argparse.Namespace) -> int:
             )
             for path in options.trained_folders
         ]
-    photos = [read_photo(path, len(models[0].channels)) for path in options.images]
+    photos = [read_photo(path, models[0].channels) for path in options.images]
     bundle = BundleWriter(models, options.output.name, colors, notes).write(options.output, photos)
     plan = bundle.plan
     print(f"{bundle.path}: {plan.name} {plan.content_hash[:12]}")

@@ -1,5 +1,6 @@
 """Trained folders inside of the zip files that nnUNetv2_export_model_to_zip writes."""
 
+import json
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -28,21 +29,31 @@ def trained_folder(path: Path) -> Iterator[Path]:
                 wanted = [n for n in archive.namelist() if PurePosixPath(n).is_relative_to(inner)]
                 # Keeps members inside of the folder, whatever they are called.
                 archive.extractall(temporary, wanted)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, RuntimeError) as error:
+            # RuntimeError: it is encrypted.
             raise ExportError(f"{path} is neither a folder nor a zip file: {error}") from error
         yield Path(temporary) / inner
 
 
 def _inner_folder(path: Path, archive: zipfile.ZipFile) -> PurePosixPath:
     names = [PurePosixPath(name) for name in archive.namelist()]
-    folders = [name.parent for name in names if name.name == PLANS]
-    if len(folders) > 1:
-        # nnU-Net names the folder TRAINER__PLANS__CONFIGURATION.
-        folders = [folder for folder in folders if folder.name.endswith("__2d")]
+    found = [name.parent for name in names if name.name == PLANS]
+    folders = [folder for folder in found if _is_2d(folder, archive)]
     if len(folders) != 1:
-        found = ", ".join(map(str, folders)) or "none"
         raise ExportError(
-            f"{path} should hold one trained folder of a 2D configuration, but holds {found}; "
-            "unpack it and name the folder"
+            f"{path} should hold one trained folder of a 2D configuration, but holds "
+            f"{', '.join(map(str, found)) or 'none'}; unpack it and name the folder"
         )
     return folders[0]
+
+
+def _is_2d(folder: PurePosixPath, archive: zipfile.ZipFile) -> bool:
+    """By the configuration, whose name ends nnU-Net's TRAINER__PLANS__CONFIGURATION."""
+    try:
+        plans = json.loads(archive.read(str(folder / PLANS)))
+        configuration = plans["configurations"][folder.name.rpartition("__")[2]]
+        while "patch_size" not in configuration:
+            configuration = plans["configurations"][configuration["inherits_from"]]
+        return len(configuration["patch_size"]) == 2
+    except (KeyError, TypeError, ValueError):
+        return False

@@ -2,7 +2,7 @@
 
 from droneseg.plan import InferencePlan, Member
 from export.certificate import NAME
-from export.markdown import table
+from export.markdown import escape, table
 
 
 def model_card(plan: InferencePlan, notes: str) -> str:
@@ -20,7 +20,7 @@ def model_card(plan: InferencePlan, notes: str) -> str:
         "## Classes",
         table(
             ("id", "name", "colour"),
-            [(str(label.id), label.name, label.color) for label in plan.labels],
+            [(str(label.id), escape(label.name), label.color) for label in plan.labels],
         ),
         _regions(plan),
         "## Input",
@@ -42,14 +42,14 @@ def _source(member: Member) -> str:
 def _regions(plan: InferencePlan) -> str:
     if not plan.regions:
         return ""
-    rows = [(r.name, ", ".join(map(str, r.labels)), str(r.id)) for r in plan.regions]
+    rows = [(escape(r.name), ", ".join(map(str, r.labels)), str(r.id)) for r in plan.regions]
     return "Regions, painted in this order:\n\n" + table(("region", "of labels", "id"), rows)
 
 
 def _input(member: Member) -> str:
     rows = [
         (
-            channel.name,
+            escape(channel.name),
             channel.normalization + (" over non-zero pixels" if channel.use_mask_for_norm else ""),
         )
         for channel in member.channels

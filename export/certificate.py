@@ -3,17 +3,19 @@
 import base64
 import html
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
 
 from droneseg.plan import InferencePlan, Source
 from droneseg.verification import ImageCheck, Verification
 from export.differences import Picture, draw_differences
-from export.markdown import table
+from export.markdown import escape, table
 from export.proof import MAX_LOGIT_ERROR, MIN_AGREEMENT, STOCK_SLACK, Proof
 
 NAME = "certificate"
@@ -50,6 +52,7 @@ class Certificate:
         proofs: Sequence[Proof],
         day: date,
         sources: tuple[Source, ...] | None = None,
+        failures: tuple[str, ...] = (),
     ) -> "Certificate":
         """Certify what the proofs say of a bundle.
 
@@ -58,13 +61,14 @@ class Certificate:
             proofs: of every engine, on the same photos.
             day: of the proofs.
             sources: what nnU-Net's predictor ran; the sources of the plan if None.
+            failures: of engines that could not be compared.
         """
         return cls(
             plan=plan,
             sources=sources or tuple(member.source for member in plan.members),
             day=day,
             verifications=tuple(proof.verification() for proof in proofs),
-            failures=tuple(proof.failure for proof in proofs if proof.failure),
+            failures=(*failures, *(proof.failure for proof in proofs if proof.failure)),
             pictures=draw_differences(proofs, plan.labels),
         )
 
@@ -81,7 +85,8 @@ class Certificate:
         files = {
             f"{NAME}.md": markdown,
             f"{NAME}.html": self._html(markdown),
-            f"{NAME}.json": json.dumps(self._json(), indent=2, ensure_ascii=False) + "\n",
+            f"{NAME}.json": json.dumps(self._json(), indent=2, ensure_ascii=False, allow_nan=False)
+            + "\n",
         }
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -95,10 +100,10 @@ class Certificate:
     def markdown(self) -> str:
         """The page."""
         sections = [
-            f"# Parity certificate: {self.plan.name}",
+            f"# Parity certificate: {escape(self.plan.name)}",
             f"**{'Passed' if self.passed else 'FAILED'}** on {self.day.isoformat()}, "
             f"with {len(self.verifications[0].checks)} photos.",
-            *(f"- {failure}" for failure in self.failures),
+            *(f"- {escape(failure)}" for failure in self.failures),
             _bars(),
             *(_engine(verification) for verification in self.verifications),
             self._differences(),
@@ -113,7 +118,10 @@ class Certificate:
                 "Drawn over the dimmed label map of nnU-Net: white, where the bundle differs from "
                 "nnU-Net with float32 accumulators, by any engine; pink, where nnU-Net as it is "
                 "differs from itself with float32 accumulators. Marks are wider than a pixel.",
-                *(f"{p.caption}\n\n![{p.caption}]({p.file})" for p in self.pictures),
+                *(
+                    f"{escape(p.caption)}\n\n![{escape(p.caption)}]({p.file})"
+                    for p in self.pictures
+                ),
             ]
         )
 
@@ -125,8 +133,10 @@ class Certificate:
         for source in self.sources:
             rows += [
                 (
-                    f"{source.dataset}, {source.trainer}, {source.configuration}, fold {fold}, "
-                    f"`{source.checkpoint}`",
+                    escape(
+                        f"{source.dataset}, {source.trainer}, {source.configuration}, "
+                        f"fold {fold}, {source.checkpoint}"
+                    ),
                     f"`{digest}`",
                 )
                 for fold, digest in zip(source.folds, source.checkpoint_sha256, strict=True)
@@ -134,7 +144,7 @@ class Certificate:
         return f"## Files\n\n{table(('file', 'SHA-256'), rows)}"
 
     def _html(self, markdown: str) -> str:
-        body = MarkdownIt("commonmark").enable("table").render(markdown)
+        body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
         for picture in self.pictures:
             data = base64.b64encode(picture.png).decode("ascii")
             body = body.replace(f'src="{picture.file}"', f'src="data:image/png;base64,{data}"')
@@ -157,10 +167,19 @@ class Certificate:
                 "max_logit_error": MAX_LOGIT_ERROR,
                 "stock_slack": STOCK_SLACK,
             },
-            "verifications": [asdict(verification) for verification in self.verifications],
+            "verifications": _finite([asdict(verification) for verification in self.verifications]),
             "sources": [asdict(source) for source in self.sources],
             "files": {m.model: plan.files[m.model] for m in plan.members},
         }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity, which is the error of logits of another shape: null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _bars() -> str:
@@ -181,8 +200,8 @@ def _engine(verification: Verification) -> str:
     )  # fmt: skip
     versions = ", ".join(f"{name} {number}" for name, number in verification.versions.items())
     names = list(dict.fromkeys(name for check in checks for name in check.dice))
-    photos = tuple(check.image for check in checks)
-    rows = [(n, *(_dice(check, n) for check in checks)) for n in names]
+    photos = tuple(escape(check.image) for check in checks)
+    rows = [(escape(n), *(_dice(check, n) for check in checks)) for n in names]
     return "\n\n".join(
         [
             f"## {verification.engine}",
@@ -197,7 +216,7 @@ def _engine(verification: Verification) -> str:
 def _check_row(check: ImageCheck) -> tuple[str, ...]:
     """The cells of a photo."""
     return (
-        check.image,
+        escape(check.image),
         f"{check.height} x {check.width}",
         f"{check.agreement_reference:.4%}",
         str(check.differing_px),

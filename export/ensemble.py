@@ -66,8 +66,9 @@ def _require_same(first: TrainedModel, other: TrainedModel) -> None:
     ):
         if ours != theirs:
             raise UnsupportedModel(
-                f"an ensemble of models with different {what}, {ours} in {first.folder} and "
-                f"{theirs} in {other.folder}: not supported; nothing was written"
+                f"an ensemble of models with different {what}, {ours} in "
+                f"{first.plans.dataset_name} and {theirs} in {other.plans.dataset_name}: "
+                "not supported; nothing was written"
             )
 
 

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -51,7 +52,7 @@ class Proof:
     engine: str
     comparisons: tuple[Comparison, ...]
 
-    @property
+    @cached_property
     def failure(self) -> str | None:
         """Which bar was missed, on which photo and where; None if every bar was met."""
         for comparison in self.comparisons:

@@ -18,6 +18,7 @@ from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPre
 from numpy.typing import NDArray
 
 from droneseg.preprocess import ImageArray
+from export.errors import ProofFailed
 from export.trained_model import TrainedModel
 
 # NaturalImage2DIO gives every photo this spacing.
@@ -51,9 +52,16 @@ class Reference:
             image: the photo.
             float32: accumulate logits in float32; nnU-Net itself does so in float16, which alone
                 changes one or two labels in 10,000.
+
+        Raises:
+            ProofFailed: nnU-Net itself cannot predict the photo.
         """
-        with float32_accumulators() if float32 else nullcontext():
-            outcomes = [_logits(predictor, image) for predictor in self._predictors]
+        try:
+            with float32_accumulators() if float32 else nullcontext():
+                outcomes = [_logits(predictor, image) for predictor in self._predictors]
+        except RuntimeError as error:
+            # Its float16 sums overflow from logits of some thousands on.
+            raise ProofFailed(f"nnU-Net's own predictor fails on a photo: {error}") from error
         several = len(outcomes) > 1
         decisions = [
             _convert(predictor, logits, properties, probabilities=several)

@@ -55,10 +55,6 @@ def _plans(model: TrainedModel) -> list[tuple[bool, str]]:
             [float(value) for value in spacing] != [1.0, 1.0],
             f"the spacing {spacing}, which would resample the photos",
         ),
-        (
-            len({checkpoint.mirror_axes for checkpoint in model.checkpoints}) > 1,
-            "folds with different mirror axes",
-        ),
     ]
 
 
@@ -66,6 +62,7 @@ def _labels(model: TrainedModel) -> list[tuple[bool, str]]:
     declared = declared_labels(model.dataset)
     values = sorted({value for labels in declared.values() for value in labels})
     softmax = not model.label_manager.has_regions
+    order = [] if softmax else list(model.dataset["regions_class_order"])
     return [
         (
             len(values) > MAX_CLASSES,
@@ -75,6 +72,10 @@ def _labels(model: TrainedModel) -> list[tuple[bool, str]]:
         (
             values[-1] > MAX_CLASSES,
             f"the label {values[-1]}, above the {MAX_CLASSES} of a label map of 8 bits",
+        ),
+        (
+            any(not 0 <= label_id <= MAX_CLASSES for label_id in order),
+            f"the regions_class_order {order}, not all from 0 to {MAX_CLASSES}",
         ),
         (
             softmax and values != list(range(len(declared))),

@@ -20,7 +20,12 @@ from export.checkpoint import Checkpoint
 from export.errors import ExportError
 from export.support import refuse_foreign_code, refuse_unsupported
 
-CT = "CTNormalization"
+CT, RGB_TO_01 = "CTNormalization", "RGBTo01Normalization"
+TOP_8_BIT = 255.0
+# What nnU-Net raises over plans.json and dataset.json that are not as it writes them.
+MALFORMED = (
+    AssertionError, AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,8 @@ class TrainedModel:
             refuse_unsupported(model)
             if not trust:
                 refuse_foreign_code(model)
-        except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+            model._require_complete()
+        except MALFORMED as error:
             raise ExportError(
                 f"{folder}: plans.json or dataset.json is not as nnU-Net writes it: {error!r}"
             ) from error
@@ -95,6 +101,11 @@ class TrainedModel:
         """Names of the input channels in order."""
         names = self.dataset.get("channel_names") or self.dataset["modality"]
         return tuple(names[key] for key in sorted(names, key=int))
+
+    def _require_complete(self) -> None:
+        """Look at what is needed later, so that what is missing is named now."""
+        _ = self.channels, self.source, self.top_intensities
+        _ = self.configuration.resampling_fn_data, self.configuration.resampling_fn_probabilities
 
     def networks(self) -> list[nn.Module]:
         """One network a fold, in evaluation mode on the CPU, from nnU-Net's own builder.
@@ -134,10 +145,18 @@ class TrainedModel:
         )
 
     @property
-    def top_intensity(self) -> float:
-        """The 99.5th percentile of the training set's foreground: above 255, it is of 16 bits."""
-        indices = range(len(self.channel_names))
-        return max(self._intensities(index).percentile_99_5 for index in indices)
+    def top_intensities(self) -> tuple[float, ...]:
+        """About the largest value of each channel: the 99.5th percentile of the training set.
+
+        Plans without a fingerprint are taken to be of 8 bits.
+        """
+        properties = self.plans.foreground_intensity_properties_per_channel or {}
+        return tuple(
+            TOP_8_BIT
+            if channel.normalization == RGB_TO_01
+            else float(properties.get(str(index), {}).get("percentile_99_5", TOP_8_BIT))
+            for index, channel in enumerate(self.channels)
+        )
 
     def _intensities(self, channel: int) -> Intensities:
         properties = self.plans.foreground_intensity_properties_per_channel[str(channel)]
@@ -145,15 +164,18 @@ class TrainedModel:
         return Intensities(**{name: float(properties[name]) for name in fields})
 
     def _network(self, checkpoint: Checkpoint) -> nn.Module:
-        network: nn.Module = get_network_from_plans(
-            self.configuration.network_arch_class_name,
-            self.configuration.network_arch_init_kwargs,
-            self.configuration.network_arch_init_kwargs_req_import,
-            determine_num_input_channels(self.plans, self.configuration, self.dataset),
-            self.label_manager.num_segmentation_heads,
-            allow_init=False,
-            deep_supervision=False,
-        )
+        try:
+            network: nn.Module = get_network_from_plans(
+                self.configuration.network_arch_class_name,
+                self.configuration.network_arch_init_kwargs,
+                self.configuration.network_arch_init_kwargs_req_import,
+                determine_num_input_channels(self.plans, self.configuration, self.dataset),
+                self.label_manager.num_segmentation_heads,
+                allow_init=False,
+                deep_supervision=False,
+            )
+        except MALFORMED as error:
+            raise ExportError(f"plans.json describes no network of nnU-Net's: {error!r}") from error
         try:
             network.load_state_dict(checkpoint.weights, strict=True)
         except RuntimeError as error:
@@ -175,7 +197,6 @@ def _find_folds(folder: Path, checkpoint_name: str) -> tuple[str, ...]:
 
 
 def _configuration(plans: PlansManager, name: str) -> ConfigurationManager:
-    try:
-        return plans.get_configuration(name)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise ExportError(f"plans.json has no configuration '{name}'") from error
+    if name not in plans.plans["configurations"]:
+        raise ExportError(f"plans.json has no configuration '{name}'")
+    return plans.get_configuration(name)

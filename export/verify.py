@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 from droneseg.bundle import Bundle, find_bundle
 from droneseg.engines import installed_runtimes
+from droneseg.errors import EngineMismatch
 from droneseg.plan import InferencePlan
+from droneseg.predictor import Predictor
 from export.errors import ExportError
 
 if TYPE_CHECKING:
@@ -31,11 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--against",
-        nargs="+",
+        action="append",
         type=Path,
         required=True,
         metavar="TRAINED_FOLDER",
-        help="the trained nnU-Net, or its zip file; several for an ensemble, in its order",
+        help="the trained nnU-Net, or its zip file; once more for each other member of an ensemble",
     )
     parser.add_argument("--output", type=Path, help="a new folder; default: NAME-certificate")
     parser.add_argument(
@@ -90,21 +92,32 @@ def _load_models(plan: InferencePlan, paths: list[Path], *, trust: bool) -> list
 
 def _certify(bundle: Bundle, models: list[TrainedModel], images: list[Path]) -> Certificate:
     """Compare every installed runtime with nnU-Net's predictor, on the images or drawn photos."""
-    from droneseg.predictor import Predictor
     from export.certificate import Certificate
     from export.photos import drawn_photos, read_photo
     from export.proof import prove
     from export.reference import Reference
 
     plan = bundle.plan
-    channels = len(plan.channel_names)
-    photos = [read_photo(path, channels) for path in images] or drawn_photos(
-        [member.patch_size for member in plan.members],
-        channels,
-        max(model.top_intensity for model in models),
+    photos = [read_photo(path, plan.members[0].channels) for path in images] or drawn_photos(
+        [member.patch_size for member in plan.members], models[0].top_intensities
     )
-    predictors = [Predictor(bundle, engine=name) for name in installed_runtimes()]
+    predictors, failures = _open_engines(bundle)
     with tqdm(total=len(photos), unit="photo", desc="proving against nnU-Net") as steps:
         proofs = prove(predictors, Reference(*models), photos, done=steps.update)
     sources = tuple(model.source for model in models)
-    return Certificate.of(plan, proofs, datetime.now(UTC).date(), sources)
+    return Certificate.of(plan, proofs, datetime.now(UTC).date(), sources, failures)
+
+
+def _open_engines(bundle: Bundle) -> tuple[list[Predictor], tuple[str, ...]]:
+    """A predictor for each installed runtime, and why others do not even reproduce the probes.
+
+    Raises:
+        EngineMismatch, EngineNotInstalled: there is none.
+    """
+    predictors, failures = [], []
+    for runtime in installed_runtimes():
+        try:
+            predictors.append(Predictor(bundle, engine=runtime))
+        except EngineMismatch as error:
+            failures.append(error.message)
+    return predictors or [Predictor(bundle)], tuple(failures)

@@ -82,7 +82,8 @@ class BundleWriter:
             self._prove(_seal(plan, folder, files), photos, steps)
 
     def _prove(self, draft: Bundle, photos: Sequence[Photo], steps: "tqdm[NoReturn]") -> None:
-        predictors = [Predictor(draft, engine=name) for name in installed_runtimes()]
+        runtimes: list[str | None] = [*installed_runtimes()] or [None]
+        predictors = [Predictor(draft, engine=name) for name in runtimes]
         proofs = prove(predictors, Reference(*self.models), photos, done=steps.update)
         for proof in proofs:
             proof.require()
@@ -93,11 +94,8 @@ class BundleWriter:
         _seal(plan, draft.path, [*plan.files, *files, CARD_FILE])
 
     def _drawn_photos(self, plan: InferencePlan) -> list[Photo]:
-        return drawn_photos(
-            [member.patch_size for member in plan.members],
-            len(plan.channel_names),
-            max(model.top_intensity for model in self.models),
-        )
+        patch_sizes = [member.patch_size for member in plan.members]
+        return drawn_photos(patch_sizes, self.models[0].top_intensities)
 
 
 def _write_member(
@@ -106,16 +104,18 @@ def _write_member(
     """Write the network and its probe tiles; returns the files' names."""
     network = FoldMean(model.networks()).eval()
     files = write_onnx(network, plan, member, folder / member.model)
-    record_probes(network, plan, member, model.top_intensity).save(folder / member.probes)
+    record_probes(network, plan, member, model.top_intensities).save(folder / member.probes)
     return [*files, member.probes]
 
 
-def record_probes(network: nn.Module, plan: InferencePlan, member: Member, top: float) -> Probes:
+def record_probes(
+    network: nn.Module, plan: InferencePlan, member: Member, tops: Sequence[float]
+) -> Probes:
     """Cut tiles from drawn scenes and let PyTorch say what their logits are."""
     channels, patch_size = member.channels, member.patch_size
     tiles = np.empty((len(PROBE_SEEDS), len(channels), *patch_size), np.float32)
     for seed, tile in zip(PROBE_SEEDS, tiles, strict=True):
-        image = preprocess(draw_photo(patch_size, seed, len(channels), top), channels)
+        image = preprocess(draw_photo(patch_size, seed, tops), channels)
         Tiling.of(image.box.shape, patch_size, plan.tile_step_size).cut(image, (0, 0), tile)
     halves = np.clip(tiles, -MAX_PROBE_VALUE, MAX_PROBE_VALUE).astype(np.float16)
     with torch.inference_mode():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from droneseg import Predictor
 from droneseg.bundle import Bundle
+from droneseg.engines import check_probes
 from droneseg.images import decode_image
 
 # As in config.pbtxt.
@@ -41,10 +42,16 @@ class TritonEngine:
 
 
 def predictor(bundle: Bundle, url: str) -> Predictor:
-    """A Predictor whose networks, one for each member of the bundle, are on the server."""
+    """A Predictor whose networks, one for each member of the bundle, are on the server.
+
+    Raises:
+        EngineMismatch: the server's logits are not those that were recorded at the export.
+    """
     models = [Path(member.model).stem for member in bundle.plan.members]
     name = bundle.plan.name
     engines = [TritonEngine(url, model.replace("model", name, 1)) for model in models]
+    for index, engine in enumerate(engines):
+        check_probes(engine, bundle.probes(index))
     return Predictor(bundle, engine=engines, batch_size=MAX_BATCH_SIZE)
 
 

@@ -1,8 +1,11 @@
 import io
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from droneseg.errors import (
@@ -16,6 +19,7 @@ from droneseg.images import decode_image
 from droneseg.scene import draw_scene
 
 SCENE = draw_scene(40, 60, seed=0)
+FOUR = np.dstack([SCENE, SCENE[..., 0]])
 
 
 def encode(image: Image.Image, file_format: str = "PNG", **options: object) -> bytes:
@@ -158,3 +162,21 @@ def test_other_channels_than_the_models_are_named(mode: str, channels: int, mess
     data = encode(Image.fromarray(SCENE).convert(mode))
     with pytest.raises(WrongChannels, match=message):
         decode_image(data, channels=channels)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "options", "message"),
+    [
+        (SCENE[..., 0] > 99, {}, "1 bit a pixel"),
+        (SCENE[..., 0], {"photometric": "miniswhite"}, "MinIsWhite"),
+        (FOUR, {"photometric": "rgb", "extrasamples": ["assocalpha"]}, "multiplied"),
+        (FOUR, {"photometric": "rgb", "extrasamples": ["unspecified"]}, "ExtraSamples 0"),
+    ],
+)
+def test_what_pillow_would_change_is_refused(
+    pixels: NDArray[np.uint8], options: dict[str, Any], message: str
+) -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, pixels, **options)
+    with pytest.raises(UnsupportedImage, match=message):
+        decode_image(buffer.getvalue(), channels=1 if pixels.ndim == 2 else 4)

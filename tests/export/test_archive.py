@@ -66,7 +66,8 @@ def test_of_several_configurations_the_2d_one_is_taken(archive: Path, tmp_path: 
 def test_several_2d_configurations_are_named(archive: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(archive, tmp_path / "several.zip"))
     with zipfile.ZipFile(path, "a") as added:
-        added.writestr("Dataset002_X/nnUNetTrainer__nnUNetPlans__2d/plans.json", "{}")
+        plans = added.read(f"{MODEL}/plans.json")
+        added.writestr("Dataset002_X/nnUNetTrainer__nnUNetPlans__2d/plans.json", plans)
     with pytest.raises(ExportError, match="Dataset002_X"), trained_folder(path):
         pass
 

@@ -24,9 +24,9 @@ def test_two_folders_make_one_bundle(one_axis: Path, tmp_path: Path) -> None:
     assert [member.patch_size for member in plan.members] == [(64, 48), (48, 64)]
     assert [member.mirror_axes for member in plan.members] == [(0,), ()]
     assert "probabilities of these models are averaged" in (output / "README.md").read_text()
-    assert (
-        main(["verify", str(output), "--against", *folders, "--output", str(tmp_path / "c")]) == 0
-    )
+    against = [argument for folder in folders for argument in ("--against", folder)]
+    verified = str(tmp_path / "verified")
+    assert main(["verify", str(output), *against, "--output", verified]) == 0
 
 
 @pytest.mark.parametrize(

@@ -75,10 +75,14 @@ def test_what_plans_ask_for_and_is_not_supported_is_named(folder: Path, message:
             {"background": 0, "all": [1, 300], "core": [300]},
             "the label 300, above the 254 of a label map of 8 bits",
         ),
+        (
+            {"background": 0, "all": [1, 2], "core": [2]},
+            "the regions_class_order [1, 400], not all from 0 to 254",
+        ),
     ],
 )
 def test_labels_that_are_not_supported_are_named(folder: Path, labels: Json, message: str) -> None:
-    change = {"labels": labels, "regions_class_order": [1, 2]}
+    change = {"labels": labels, "regions_class_order": [1, 400]}
     edit(folder / "dataset.json", lambda dataset: dataset.update(change))
     with pytest.raises(UnsupportedModel) as caught:
         TrainedModel.load(folder)
@@ -110,13 +114,54 @@ def test_plans_of_another_shape_are_an_error(folder: Path, content: str) -> None
         TrainedModel.load(folder)
 
 
-def test_folds_that_mirror_differently_are_refused(two_folds: Path, tmp_path: Path) -> None:
+def test_the_first_fold_decides_over_the_mirror_axes_as_in_nnunet(
+    two_folds: Path, tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(two_folds, tmp_path / "trained"))
     path = folder / "fold_2" / "checkpoint_final.pth"
     content = torch.load(path, weights_only=False)
     torch.save(content | {"inference_allowed_mirroring_axes": (0,)}, path)
-    with pytest.raises(UnsupportedModel, match="folds with different mirror axes"):
+    assert TrainedModel.load(folder).checkpoints[0].mirror_axes == (0, 1)
+
+
+MALFORMED: dict[str, tuple[str, Callable[[Json], object]]] = {
+    "no background": ("dataset.json", lambda d: d["labels"].pop("background")),
+    "background as a list": ("dataset.json", lambda d: d["labels"].update(background=[0, 1])),
+    "masks of another number": ("plans.json", configure(use_mask_for_norm=[True])),
+    "no resampling": (
+        "plans.json",
+        lambda p: p["configurations"]["2d"].pop("resampling_fn_data"),
+    ),
+    "no architecture": ("plans.json", lambda p: p["configurations"]["2d"].pop("architecture")),
+    "another configuration": (
+        "plans.json",
+        lambda p: p["configurations"].update({"3d": p["configurations"].pop("2d")}),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Detected old nnU-Net plans format")
+@pytest.mark.parametrize("what", MALFORMED)
+def test_malformed_plans_are_an_error_of_the_export(folder: Path, what: str) -> None:
+    name, change = MALFORMED[what]
+    edit(folder / name, change)
+    with pytest.raises(ExportError, match=r"plans\.json"):
         TrainedModel.load(folder)
+
+
+def test_an_unknown_argument_of_the_architecture_is_an_error(folder: Path) -> None:
+    def add(plans: Json) -> None:
+        plans["configurations"]["2d"]["architecture"]["arch_kwargs"]["unknown"] = 1
+
+    edit(folder / "plans.json", add)
+    with pytest.raises(ExportError, match="no network of nnU-Net's"):
+        TrainedModel.load(folder).networks()
+
+
+def test_a_fingerprint_without_percentiles_does_for_z_score(folder: Path) -> None:
+    key = "foreground_intensity_properties_per_channel"
+    edit(folder / "plans.json", lambda plans: plans.update({key: {str(i): {} for i in range(3)}}))
+    assert TrainedModel.load(folder).top_intensities == (255.0, 255.0, 255.0)
 
 
 def test_weights_that_do_not_fit_are_refused(folder: Path) -> None:

@@ -17,8 +17,8 @@ from tests.conftest import TWO_FOLDS
 
 def verify(bundle: Bundle, against: Path, output: Path, *images: Path) -> int:
     photos = [str(image) for image in images]
-    options = ["--against", str(against), "--output", str(output)]
-    return main(["verify", str(bundle.path), *photos, *options])
+    options = ["--output", str(output), "--against", str(against)]
+    return main(["verify", str(bundle.path), *options, *photos])
 
 
 def test_a_bundle_is_certified_on_the_users_photos(
@@ -99,7 +99,8 @@ def test_bad_arguments_are_named(
 ) -> None:
     folders = [folder.format(two_folds=two_folds) for folder in against]
     output = tmp_path / "certificate"
-    command = ["verify", str(two_folds_bundle.path), *images, "--against", *folders]
+    named_folders = [argument for folder in folders for argument in ("--against", folder)]
+    command = ["verify", str(two_folds_bundle.path), *named_folders, *images]
     assert main([*command, "--output", str(output)]) == 1
     assert named in capsys.readouterr().err
     assert not output.exists()

@@ -12,13 +12,14 @@ from export.markdown import table
 from tests.parity.matrix import AXES, Row
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "compatibility.md"
+FULL_SIZE = RESULTS / "full_size.json"
 REFUSED = """\
 - 3D configurations and cascades
 - spacings that would resample the photos, transposed axes
 - more than 254 classes, labels that are not numbered 0, 1, 2, …
 - a normalisation, label manager, preprocessor or image reader that is not nnU-Net's own
-- a trainer that built another network than plans.json describes
-- folds with different mirror axes; ensembles of models with different labels or channel counts
+- weights that do not fit the network of plans.json, as a trainer that built another one leaves them
+- ensembles of models with different labels or channel counts
 """
 
 
@@ -48,9 +49,11 @@ def write(results: Mapping[Row, tuple[Verification, ...]]) -> None:
                 "`mixed` has a different one for each channel. `mask` is use_mask_for_norm. An "
                 "`ensemble` averages two trained folders that differ in architecture, patch, "
                 "normalisation and mirror axes. Pixels of 16 bits and of float32 go through "
-                "arrays in the Python API.",
+                "arrays in the Python API. The network is always the one that plans.json "
+                "describes: a trainer that changed it without changing its weights (another "
+                "activation, say) cannot be told from one that did not.",
                 "## At full size",
-                _full_size(json.loads((RESULTS / "full_size.json").read_text())),
+                _full_size(json.loads(FULL_SIZE.read_text())),
                 "## Refused, by name, before anything is written",
                 REFUSED.rstrip(),
             ]

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from torch import nn
 
+import droneseg.label_manager
 import droneseg.predictor
 import droneseg.preprocess
 import droneseg.tiling
@@ -198,11 +199,6 @@ def with_channels(plan: InferencePlan, channels: tuple[Channel, ...]) -> Inferen
     return replace(plan, members=(replace(plan.members[0], channels=channels),))
 
 
-def regions_reversed(plan: InferencePlan) -> InferencePlan:
-    """The ids stay with the heads, but the last is painted first."""
-    return replace(plan, regions=plan.regions[::-1])
-
-
 def regions_renumbered(plan: InferencePlan) -> InferencePlan:
     first, second, third = plan.regions
     swapped = (replace(first, id=second.id), replace(second, id=first.id), third)
@@ -220,7 +216,6 @@ def regions_as_classes(plan: InferencePlan) -> InferencePlan:
         other_intensities,
         swapped_channels,
         without_mask,
-        regions_reversed,
         regions_renumbered,
         regions_as_classes,
     ],
@@ -235,6 +230,19 @@ def test_a_mistake_in_the_plan_is_caught(
     changed = replace(mixed_bundle, plan=change(mixed_bundle.plan))
     with pytest.raises(AssertionError):
         assert_parity(Predictor(changed), reference, photo)
+
+
+def test_painting_regions_in_another_order_is_caught(
+    mixed: TrainedModel, mixed_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint = droneseg.label_manager._paint
+
+    def backwards(present: NDArray[np.bool_], ids: tuple[int, ...]) -> NDArray[np.uint8]:
+        return paint(present[::-1], ids[::-1])
+
+    monkeypatch.setattr(droneseg.label_manager, "_paint", backwards)
+    with pytest.raises(AssertionError):
+        assert_parity(Predictor(mixed_bundle), Reference(mixed), bordered_scene())
 
 
 class UnevenMean(FoldMean):

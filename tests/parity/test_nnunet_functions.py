@@ -191,6 +191,32 @@ def test_labels_and_probabilities(logits: NDArray[np.float32], kind: str) -> Non
     )
 
 
+@given(
+    logits=hnp.arrays(
+        np.float32,
+        st.tuples(st.just(2), st.integers(1, 4), st.integers(1, 400)),
+        elements=st.floats(-64, 64, width=32, allow_subnormal=False),
+    )
+)
+def test_ensembles_of_regions_whose_members_disagree(logits: NDArray[np.float32]) -> None:
+    """The mean of a probability near 1 and one near 0 is decided by the small one's last bits."""
+    first, second = logits
+    opposed = -first * np.float32(0.66)
+    regions = tuple(Region(str(i), (), i + 1) for i in range(len(first)))
+    ours = LabelManager(regions)
+    labels = {"background": 0, **{str(i): [i + 1, 200] for i in range(len(first))}}
+    theirs = NnunetLabelManager(labels, [*range(1, len(first) + 1)])
+    for other in (second, opposed):
+        members = [first[:, None], other[:, None]]
+        one, two = (ours.apply_inference_nonlin(member) for member in members)
+        mean = (one + two) / np.float32(2)
+        expected = sum(theirs.apply_inference_nonlin(torch.from_numpy(m)) for m in members) / 2
+        np.testing.assert_array_equal(
+            ours.convert_probabilities_to_segmentation(mean),
+            theirs.convert_probabilities_to_segmentation(expected).numpy(),
+        )
+
+
 def test_the_threshold_of_regions_is_where_pytorch_rounds_to_one_half() -> None:
     above = np.nextafter(LARGEST_ABSENT_LOGIT, np.float32(1))
     assert torch.sigmoid(torch.tensor(LARGEST_ABSENT_LOGIT)).item() == 0.5
