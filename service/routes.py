@@ -23,6 +23,8 @@ from service.payloads import (
     error_content,
     error_response,
 )
+from service.plan import plan
+from service.rendering import kept_ids
 from service.uploads import Upload, read_upload, read_uploads
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ async def _predict(request: Request, field: str) -> Response:
 async def batch_predict(request: Request) -> Response:
     """POST /batch_predict: photos as multipart fields `data`, answered in order."""
     uploads, options = await read_uploads(request, "data")
+    # An error of the whole request, not of every photo.
+    kept_ids(options, plan.labels)
     with front().queue.hold(len(uploads)):
         answers = await asyncio.gather(*(_entry(upload, options) for upload in uploads))
     body = ",".join(answer.as_json() for answer in answers)
