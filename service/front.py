@@ -56,11 +56,7 @@ class DroneSeg:
     @bentoml.on_startup
     async def _start(self) -> None:
         # The server must answer /livez meanwhile, so the warm-up is not waited for.
-        self._task = asyncio.create_task(self._warm_up_and_watch())
-
-    async def _warm_up_and_watch(self) -> None:
-        await self.link.warm_up()
-        await self.link.watch()
+        self._task = asyncio.create_task(self.link.keep())
 
     async def __is_ready__(self) -> bool:
         """For /readyz: whether the warm-up predictions succeeded."""
