@@ -30,4 +30,4 @@ def open_instantly(bundle: Bundle, member: int = 0, runtime: str | None = None) 
     return InstantEngine()
 
 
-droneseg.predictor.open_engine = open_instantly  # type: ignore[assignment]
+droneseg.predictor.open_engine = open_instantly  # type: ignore[attr-defined]
