@@ -4,7 +4,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -18,6 +19,9 @@ from droneseg.preprocess import ImageArray
 from service.errors import DeadlineExceeded, PredictionFailed
 from service.request_id import logger
 
+# Of which /model_info gives the versions, where they are installed.
+PACKAGES = ("droneseg", "bentoml", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
+
 
 class FairLock:
     """A lock that goes to whoever has waited longest; Python's goes to anybody."""
@@ -27,6 +31,12 @@ class FairLock:
         self._guard = threading.Lock()
         self._waiting: deque[threading.Event] = deque()
         self._taken = False
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for it."""
+        with self._guard:
+            return len(self._waiting)
 
     def __enter__(self) -> None:
         with self._guard:
@@ -153,9 +163,8 @@ class Lanes:
     def info(self) -> dict[str, Any]:
         """Engine, precision and versions, as JSON types."""
         engine = self._engines[0]
-        runtime = engine.name.partition("-")[0]
-        return {
-            "engine": engine.name,
-            "precision": engine.precision,
-            "versions": {name: version(name) for name in ("droneseg", "bentoml", "numpy", runtime)},
-        }
+        versions = {}
+        for name in PACKAGES:
+            with suppress(PackageNotFoundError):
+                versions[name] = version(name)
+        return {"engine": engine.name, "precision": engine.precision, "versions": versions}
