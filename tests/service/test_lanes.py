@@ -1,6 +1,5 @@
 """Small photos go past large ones."""
 
-import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
@@ -9,33 +8,7 @@ import pytest
 
 from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
-from service.lanes import FairLock
 from tests.service.server import Server
-
-WAIT_S = 10
-
-
-def test_a_fair_lock_goes_to_whoever_waited_longest() -> None:
-    lock = FairLock()
-    order: list[int] = []
-
-    def take(number: int) -> None:
-        with lock:
-            order.append(number)
-
-    threads = [threading.Thread(target=take, args=(number,)) for number in range(5)]
-    with lock:
-        for number, thread in enumerate(threads, start=1):
-            thread.start()
-            deadline = time.monotonic() + WAIT_S
-            while lock.waiting < number and time.monotonic() < deadline:
-                time.sleep(0.001)
-        assert order == []
-    for thread in threads:
-        thread.join(WAIT_S)
-    assert order == [0, 1, 2, 3, 4]
-    with lock:
-        assert lock.waiting == 0
 
 
 @pytest.mark.service
