@@ -42,7 +42,9 @@ def trace(
     wanted = {label.id: label for label in classes}
     faces = np.array(shapely.get_parts(shapely.polygonize(_borders(labels))))
     areas_px = shapely.area(faces)
-    simplified = shapely.coverage_simplify(faces, tolerance_px) if tolerance_px > 0 else faces
+    simplified = faces
+    if tolerance_px > 0:
+        simplified = shapely.coverage_simplify(faces, tolerance_px, simplify_boundary=False)
     ids = _ids(labels, faces)
     return {
         "type": "FeatureCollection",

@@ -135,6 +135,10 @@ class Segmentation:
         return np.where((self.labels == NOT_KEPT)[..., None], rgb, blended)
 
     def label_png(self) -> bytes:
+        """A grey PNG whose pixel values are the class ids: what nnU-Net itself writes."""
+        return encode_png(self.labels)
+
+    def palette_png(self) -> bytes:
         """A palette PNG whose pixel values are the class ids, shown in the classes' colours."""
         image = Image.fromarray(self.labels, "L")
         image.putpalette(self._palette().tobytes())

@@ -61,7 +61,7 @@ def render_png(
         case "color":
             return segmentation.color_png()
         case "labels":
-            return segmentation.label_png()
+            return segmentation.palette_png()
         case "overlay":
             return segmentation.overlay_png(photo, options.alpha)
         case "none":

@@ -23,6 +23,8 @@ from service.payloads import (
     error_content,
     error_response,
 )
+from service.plan import plan
+from service.rendering import kept_ids
 from service.uploads import Upload, read_upload, read_uploads
 
 if TYPE_CHECKING:
@@ -54,16 +56,18 @@ async def _predict(request: Request, field: str) -> Response:
         prediction = await front().segment(upload.data, options, upload.filename)
     if as_png and prediction.segmentation_mask is not None:
         return Response(base64.b64decode(prediction.segmentation_mask), media_type="image/png")
-    return prediction_response(prediction)
+    return await prediction_response(prediction)
 
 
 async def batch_predict(request: Request) -> Response:
     """POST /batch_predict: photos as multipart fields `data`, answered in order."""
     uploads, options = await read_uploads(request, "data")
+    # An error of the whole request, not of every photo.
+    kept_ids(options, plan.labels)
     with front().queue.hold(len(uploads)):
         answers = await asyncio.gather(*(_entry(upload, options) for upload in uploads))
-    body = ",".join(answer.as_json() for answer in answers)
-    return Response(f"[{body}]", media_type="application/json")
+    texts = [await asyncio.to_thread(answer.as_json) for answer in answers]
+    return Response(f"[{','.join(texts)}]", media_type="application/json")
 
 
 async def _entry(upload: Upload, options: Options) -> Prediction | BatchError:
@@ -94,9 +98,10 @@ async def info(_: Request) -> Response:
     return JSONResponse(model_info(front().link.info).model_dump(mode="json"))
 
 
-def prediction_response(prediction: Prediction) -> Response:
-    """A prediction as JSON."""
-    return Response(prediction.as_json(), media_type="application/json")
+async def prediction_response(prediction: Prediction) -> Response:
+    """A prediction as JSON, which can have many megabytes."""
+    text = await asyncio.to_thread(prediction.as_json)
+    return Response(text, media_type="application/json")
 
 
 def _wants(request: Request, media_type: str) -> bool:

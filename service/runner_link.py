@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-import signal
 import time
 from typing import Any
 
 import aiohttp
+import numpy as np
+import psutil
 from bentoml.exceptions import BentoMLException
+from numpy.typing import NDArray
 
 from droneseg.errors import DroneSegError
 from droneseg.scene import draw_scene
@@ -70,52 +72,67 @@ class RunnerLink:
             case _:
                 raise PredictionFailed("the model failed on this photo; the log has more")
 
-    async def warm_up(self) -> None:
-        """Get ready: run photos of the size of one window through the runner until all succeed."""
-        scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
-        while not self.ready:
-            try:
-                if await self._runner.is_ready(1):
-                    for _ in range(WARM_UP_CALLS):
-                        await self.segment(photo_for(scene, Options()))
-                    self.info = await self._runner.to_async.info()
-                    self.ready = True
-                    logger.info("ready: model %s", plan.name)
-            except (DroneSegError, BentoMLException, aiohttp.ClientError, TimeoutError) as error:
-                logger.warning("the warm-up failed and is tried again: %r", error)
-            await asyncio.sleep(POLL_S)
-
-    async def watch(self) -> None:
-        """End the server when the runner was silent for too long.
+    async def keep(self) -> None:
+        """Get the runner warm, again after each silence; end the server after a long one.
 
         BentoML starts a dead runner again, but not in a container: there only the platform can.
+        Before the runner is ready for the first time, it takes what time it needs.
         """
-        heard = time.monotonic()
+        heard = float("inf")
         while time.monotonic() - heard < settings.runner_grace_s:
-            await asyncio.sleep(WATCH_S)
-            try:
-                if await self._runner.is_ready(max(1, int(settings.runner_grace_s) // 2)):
-                    heard = time.monotonic()
-            except (BentoMLException, aiohttp.ClientError, OSError, TimeoutError) as error:
-                logger.warning("the runner is silent: %r", error)
-        self.alive = self.ready = False
+            if not await self._answers():
+                self.ready = False
+            elif self.ready or await self._warm_up():
+                heard = time.monotonic()
+            await asyncio.sleep(WATCH_S if self.ready else POLL_S)
+        self.alive = False
         logger.error("no word from the runner for %g s: the server ends", settings.runner_grace_s)
         await asyncio.sleep(LAST_WORDS_S)
-        # The parent is BentoML's: it stops all processes, and a platform starts them again.
-        os.kill(os.getppid(), signal.SIGTERM)
+        end_server()
+
+    async def _answers(self) -> bool:
+        try:
+            return bool(await self._runner.is_ready(max(1, int(settings.runner_grace_s / 2))))
+        except (BentoMLException, aiohttp.ClientError, OSError) as error:
+            logger.warning("the runner is silent: %r", error)
+            return False
+
+    async def _warm_up(self) -> bool:
+        """Run photos of the size of one window through the runner; whether all succeeded."""
+        scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
+        try:
+            for _ in range(WARM_UP_CALLS):
+                deadline = time.monotonic() + settings.timeout_s
+                await self.segment(photo_for(scene, Options(), deadline))
+            self.info = await self._runner.to_async.info()
+        except (DroneSegError, BentoMLException, aiohttp.ClientError, TimeoutError) as error:
+            logger.warning("the warm-up failed and is tried again: %r", error)
+        else:
+            self.ready = True
+            logger.info("ready: model %s", plan.name)
+        return self.ready
 
 
-def photo_for(image: Any, options: Options) -> Photo:
-    """What the runner gets of a request."""
-    now = time.monotonic()
+def end_server() -> None:
+    """Ask BentoML's process, which is the parent, to end; what hangs could not be asked."""
+    parent = psutil.Process().parent()
+    if parent is not None:
+        parent.terminate()
+        for sibling in parent.children():
+            if sibling.pid != os.getpid():
+                sibling.kill()
+
+
+def photo_for(image: NDArray[np.uint8], options: Options, deadline: float) -> Photo:
+    """What the runner gets of a request; the deadline is of time.monotonic()."""
     return Photo(
         image=image,
         mode=options.mode,
         probabilities=options.probabilities,
         confidence=options.confidence,
         request_id=REQUEST_ID.get(),
-        sent=now,
-        deadline=now + settings.timeout_s,
+        sent=time.monotonic(),
+        deadline=deadline,
     )
 
 

@@ -23,6 +23,12 @@ def test_classes_found() -> None:
 
 def test_label_png_holds_the_ids() -> None:
     image = decode(SEGMENTATION.label_png())
+    assert image.mode == "L"
+    np.testing.assert_array_equal(np.asarray(image), SEGMENTATION.labels)
+
+
+def test_palette_png_holds_the_ids_in_colours() -> None:
+    image = decode(SEGMENTATION.palette_png())
     assert image.mode == "P"
     np.testing.assert_array_equal(np.asarray(image), SEGMENTATION.labels)
     np.testing.assert_array_equal(np.asarray(image.convert("RGB")), SEGMENTATION.color())
