@@ -70,7 +70,7 @@ def write_bundle(folder: Path) -> Path:
     output.mkdir()
     network = FoldMean(model.networks()).eval()
     files = write_onnx(network, plan, member, output / member.model)
-    record_probes(network, plan, member, model.top_intensity).save(output / member.probes)
+    record_probes(network, plan, member, model.top_intensities).save(output / member.probes)
     hashes = {name: sha256(output / name) for name in (*files, member.probes)}
     replace(plan, files=hashes).sealed().save(output / PLAN_FILE)
     return output
