@@ -160,7 +160,7 @@ class App {
     const other = this.segmentation
       ? ["Back to the result", () => this.notice.hide()]
       : ["Choose another photo", () => this.intake.choose()];
-    this.notice.show(error, [["Try again", retry], other]);
+    this.notice.show(error, error.isPassing ? [["Try again", retry], other] : [other]);
   }
 
   /** After a cancelled request: to the result if there is one, else to the beginning. */

@@ -15,7 +15,7 @@ export class Notice {
     const code = element("code", "code", error.code);
     const facts = element("p", "muted", "");
     facts.append(code);
-    if (error.requestId) facts.append(" · request ", element("code", "request", error.requestId));
+    if (error.requestId) facts.append(element("code", "request", `request ${error.requestId}`));
     const row = element("div", "row", "");
     for (const [name, act] of actions) {
       const button = element("button", row.children.length ? "quiet" : "primary", name);

@@ -29,6 +29,7 @@ export class Picture {
     const { preview } = photo;
     // A format that the browser cannot show: a blank sheet until the mask's size is known.
     this.#resize(preview?.width ?? 4, preview?.height ?? 3);
+    this.stage.classList.toggle("blind", !preview);
     if (preview) this.photo.getContext("2d").drawImage(preview, 0, 0);
   }
 

@@ -8,6 +8,11 @@ export class ServiceError extends Error {
     this.requestId = answer.request_id;
     this.status = status;
   }
+
+  /** Whether the same request may succeed later. */
+  get isPassing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
 }
 
 export class Service {
