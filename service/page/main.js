@@ -81,7 +81,10 @@ class App {
   async open(file) {
     this.progress.cancel();
     this.segmentation = null;
+    this.file = file;
     const photo = await Photo.open(file);
+    // Another one came while this one was being decoded.
+    if (this.file !== file) return;
     this.photo = photo;
     this.picture.showPhoto(photo);
     await this.segment(photo);
@@ -91,10 +94,17 @@ class App {
     this.notice.hide();
     $("panel").hidden = true;
     this.enter("view");
-    const answer = await this.ask("Segmenting", { render: "labels" }, () => this.segment(photo));
-    if (!answer || this.photo !== photo) return;
-    this.segmentation = await Segmentation.of(answer);
-    this.showResult();
+    const retry = () => this.segment(photo);
+    const answer = await this.ask("Segmenting", { render: "labels" }, retry);
+    if (!answer) return;
+    try {
+      const segmentation = await Segmentation.of(answer);
+      if (this.file !== photo.file) return;
+      this.segmentation = segmentation;
+      this.showResult();
+    } catch (error) {
+      this.fail(new ServiceError({ code: "unreadable_mask", message: error.message }), retry);
+    }
   }
 
   /** Ask the service, with progress; null if it was cancelled or failed. */
@@ -116,6 +126,7 @@ class App {
   showResult() {
     const { segmentation, photo } = this;
     const { answer, width, height } = segmentation;
+    photo.compare(segmentation);
     this.picture.showSegmentation(segmentation, photo);
     this.legend.show(segmentation);
     showFacts($("facts"), answer);

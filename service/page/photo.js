@@ -24,6 +24,11 @@ export class Photo {
     return this.file.name.replace(/\.[^.]*$/, "") || "photo";
   }
 
+  /** Do without the preview if it is not as the service reads the photo: turned, in some formats. */
+  compare({ width, height }) {
+    if (this.width !== width || this.height !== height) this.preview = null;
+  }
+
   /** All of its pixels on a canvas, upright. */
   async full() {
     return withImage(this.file, (image) => draw(image, Infinity));

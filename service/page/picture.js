@@ -35,6 +35,7 @@ export class Picture {
 
   showSegmentation(segmentation, photo) {
     this.segmentation = segmentation;
+    this.stage.classList.toggle("blind", !photo.preview);
     if (!photo.preview) this.#resize(...fit(segmentation.width, segmentation.height));
     this.mask.width = this.photo.width;
     this.mask.height = this.photo.height;
