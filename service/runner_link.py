@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-import signal
 import time
 from typing import Any
 
 import aiohttp
+import psutil
 from bentoml.exceptions import BentoMLException
 
 from droneseg.errors import DroneSegError
@@ -86,8 +86,7 @@ class RunnerLink:
         self.alive = False
         logger.error("no word from the runner for %g s: the server ends", settings.runner_grace_s)
         await asyncio.sleep(LAST_WORDS_S)
-        # The parent is BentoML's: it stops all processes, and a platform starts them again.
-        os.kill(os.getppid(), signal.SIGTERM)
+        end_server()
 
     async def _answers(self) -> bool:
         try:
@@ -109,6 +108,16 @@ class RunnerLink:
             self.ready = True
             logger.info("ready: model %s", plan.name)
         return self.ready
+
+
+def end_server() -> None:
+    """Ask BentoML's process, which is the parent, to end; what hangs could not be asked."""
+    parent = psutil.Process().parent()
+    if parent is not None:
+        parent.terminate()
+        for sibling in parent.children():
+            if sibling.pid != os.getpid():
+                sibling.kill()
 
 
 def photo_for(image: Any, options: Options) -> Photo:

@@ -77,6 +77,16 @@ def test_a_request_whose_runner_dies_is_told_so_and_the_next_one_succeeds(
         assert httpx.post(f"{server.url}/predict", files=PHOTO, timeout=60).status_code == 200
 
 
+def test_a_runner_that_hangs_ends_the_server(two_folds_bundle: Bundle, tmp_path: Path) -> None:
+    model = str(two_folds_bundle.path)
+    with serve(tmp_path, DRONESEG_MODEL=model, DRONESEG_RUNNER_GRACE_S="2") as server:
+        server.wait_until_ready()
+        os.kill(runner_pid(server), signal.SIGSTOP)
+        server.wait_until(lambda: httpx.get(f"{server.url}/livez", timeout=10).status_code == 503)
+        server.process.wait(STOP_S)
+        assert "no word from the runner for 2 s" in server.log.read_text()
+
+
 def runner_pid(server: Server) -> int:
     """The child of the server that BentoML started for the runner."""
     parent = server.process.pid
