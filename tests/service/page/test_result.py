@@ -39,7 +39,7 @@ def test_a_sample(visit: Visit, server: Server, predictor: Predictor, name: str)
     assert sum(round(share * 10) for share in shares.values()) == 1000
     for area in expected.areas():
         assert shares[area.label.name] == pytest.approx(area.fraction * 100, abs=0.1)
-    assert visit.page.inner_text("#size") == "800 × 600 px"
+    assert visit.page.inner_text("#size") == "800 \u00d7 600 px"
     facts = visit.page.inner_text("#facts")
     assert "onnxruntime" in facts
     assert "two_folds" in facts

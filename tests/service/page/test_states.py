@@ -1,9 +1,10 @@
 """The page while nothing, something, or the wrong thing happens."""
 
+import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from droneseg.bundle import Bundle
 from tests.service.page.visit import Visit, visiting
@@ -57,7 +58,7 @@ def test_an_upload_is_shown_and_cancelled(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "large.jpg").write_bytes(bytes(2_000_000))
     visit.page.set_input_files("#file", tmp_path / "large.jpg")
     visit.page.wait_for_selector("#progress-text:has-text('Uploading')")
-    visit.page.wait_for_function("document.getElementById('progress-bar').value > 0")
+    expect(visit.page.locator("#progress-text")).to_have_text(re.compile("[1-9]+ %"))
     visit.page.click("#cancel")
     assert visit.page.locator("#start").is_visible()
     assert visit.page.inner_text("#status") == "Cancelled."
@@ -69,7 +70,8 @@ def test_waiting_is_shown_with_the_elapsed_time(visit: Visit) -> None:
         """() => {
           window.seen = [];
           const text = document.getElementById("progress-text");
-          new MutationObserver(() => seen.push(text.textContent)).observe(text, { childList: true });
+          const watch = new MutationObserver(() => seen.push(text.textContent));
+          watch.observe(text, { childList: true });
         }"""
     )
     visit.page.click("[data-sample='1.jpg']")
