@@ -9,9 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from droneseg.scene import draw_scene
 
@@ -32,14 +31,14 @@ SAMPLE_SEEDS = {"1.jpg": 2, "2.jpg": 9}
 SAMPLE_HEIGHT_PX, SAMPLE_WIDTH_PX = 600, 800
 
 
-class PageFiles(StaticFiles):
-    """The page's folder, with its headers."""
+FILES = StaticFiles(directory=FOLDER)
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        """A file, or 304 if the browser has it."""
-        response = await super().get_response(path, scope)
-        response.headers.update(HEADERS)
-        return response
+
+async def file(request: Request) -> Response:
+    """GET /page/NAME: a file of the page, or 304 if the browser has it."""
+    response = await FILES.get_response(request.path_params["name"], request.scope)
+    response.headers.update(HEADERS)
+    return response
 
 
 def page() -> Response:
@@ -65,7 +64,5 @@ def draw_sample(name: str) -> bytes:
     return buffer.getvalue()
 
 
-routes: list[BaseRoute] = [
-    Route("/page/samples/{name}", sample),
-    Mount("/page", PageFiles(directory=FOLDER)),
-]
+# No Mount: it redirects /page to /page/, which TrailingSlash makes /page again.
+routes = [Route("/page/samples/{name}", sample), Route("/page/{name}", file)]

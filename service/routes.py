@@ -129,5 +129,3 @@ routes = Starlette(
     ],
     exception_handlers={DroneSegError: _droneseg_error},
 )
-# TrailingSlash has shortened the path: a redirect to the longer one would never end.
-routes.router.redirect_slashes = False
