@@ -65,7 +65,7 @@ def test_an_upload_is_shown_and_cancelled(visit: Visit, tmp_path: Path) -> None:
     assert visit.page.evaluate("document.activeElement.id") == "choose"
 
 
-def test_waiting_is_shown_with_the_elapsed_time(visit: Visit) -> None:
+def test_the_upload_and_the_waiting_are_shown(visit: Visit, photo: Path) -> None:
     visit.page.evaluate(
         """() => {
           window.seen = [];
@@ -74,8 +74,7 @@ def test_waiting_is_shown_with_the_elapsed_time(visit: Visit) -> None:
           watch.observe(text, { childList: true });
         }"""
     )
-    visit.page.click("[data-sample='1.jpg']")
-    visit.wait_for_result()
+    visit.pick(photo)
     seen = visit.page.evaluate("seen")
     assert seen[0].startswith("Uploading")
     assert "Segmenting…" in seen
