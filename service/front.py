@@ -31,8 +31,8 @@ from service.runner import Runner
 from service.runner_link import RunnerLink, photo_for
 from service.settings import settings
 
-# BentoML gives up later than we do: its answer has no code.
-GRACE_S = 5
+# BentoML gives up later than we do, as its answer has no code: bodies take time to come in, too.
+GRACE_S = 30
 
 
 @bentoml.asgi_app(routes, path="/")
@@ -76,7 +76,7 @@ class DroneSeg:
             # BentoML would turn it into a 500; it sends a Response as it is, but for the status.
             ctx.response.status_code = error.status
             return cast("Prediction", error_response(error))
-        return cast("Prediction", prediction_response(prediction))
+        return cast("Prediction", await prediction_response(prediction))
 
     async def _predict_base64(self, request: Base64Request, http: Request) -> Prediction:
         flat = request.req or request
@@ -94,12 +94,13 @@ class DroneSeg:
             DroneSegError: the photo or an option cannot be used, or the model cannot.
         """
         start = time.perf_counter()
+        deadline = time.monotonic() + settings.timeout_s
         if not self.link.ready or self.link.info is None:
             raise ModelNotReady("the model is warming up; /readyz says when it is ready")
         ids = kept_ids(options, plan.labels)
         image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
         decoded = time.perf_counter()
-        outcome = await self.link.segment(photo_for(image, options))
+        outcome = await self.link.segment(photo_for(image, options, deadline))
         segmented = time.perf_counter()
         segmentation = Segmentation(
             outcome["labels"], plan.labels, outcome["probabilities"], outcome["confidence"]

@@ -1,77 +1,22 @@
 """Lanes: small photos go past large ones; their network batches take turns on the engine."""
 
-import threading
 import time
-from collections import deque
 from collections.abc import Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 from droneseg.bundle import Bundle
 from droneseg.engines import Engine
+from droneseg.engines.shared import FairLock, SharedEngine
 from droneseg.predictor import Mode, Predictor
 from droneseg.preprocess import ImageArray
 from service.errors import DeadlineExceeded, PredictionFailed
 from service.request_id import logger
 
-
-class FairLock:
-    """A lock that goes to whoever has waited longest; Python's goes to anybody."""
-
-    def __init__(self) -> None:
-        """Start free."""
-        self._guard = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
-        self._taken = False
-
-    def __enter__(self) -> None:
-        with self._guard:
-            if not self._taken:
-                self._taken = True
-                return
-            turn = threading.Event()
-            self._waiting.append(turn)
-        turn.wait()
-
-    def __exit__(self, *_: object) -> None:
-        with self._guard:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._taken = False
-
-
-class SharedEngine:
-    """An engine that several lanes use in turns of one batch."""
-
-    def __init__(self, engine: Engine, turns: FairLock):
-        """Take the engine and the lock of all lanes."""
-        self._engine = engine
-        self._turns = turns
-
-    @property
-    def name(self) -> str:
-        """Of the engine."""
-        return self._engine.name
-
-    @property
-    def precision(self) -> str:
-        """Of the engine."""
-        return self._engine.precision
-
-    @property
-    def batch_pixels(self) -> int:
-        """Of the engine."""
-        return self._engine.batch_pixels
-
-    def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Wait for the turn, then run the engine."""
-        with self._turns:
-            self._engine.run(tiles, out)
+# Of which /model_info gives the versions, where they are installed.
+PACKAGES = ("droneseg", "bentoml", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
 
 
 class Wanted(NamedTuple):
@@ -153,9 +98,8 @@ class Lanes:
     def info(self) -> dict[str, Any]:
         """Engine, precision and versions, as JSON types."""
         engine = self._engines[0]
-        runtime = engine.name.partition("-")[0]
-        return {
-            "engine": engine.name,
-            "precision": engine.precision,
-            "versions": {name: version(name) for name in ("droneseg", "bentoml", "numpy", runtime)},
-        }
+        versions = {}
+        for name in PACKAGES:
+            with suppress(PackageNotFoundError):
+                versions[name] = version(name)
+        return {"engine": engine.name, "precision": engine.precision, "versions": versions}

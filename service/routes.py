@@ -56,7 +56,7 @@ async def _predict(request: Request, field: str) -> Response:
         prediction = await front().segment(upload.data, options, upload.filename)
     if as_png and prediction.segmentation_mask is not None:
         return Response(base64.b64decode(prediction.segmentation_mask), media_type="image/png")
-    return prediction_response(prediction)
+    return await prediction_response(prediction)
 
 
 async def batch_predict(request: Request) -> Response:
@@ -66,8 +66,8 @@ async def batch_predict(request: Request) -> Response:
     kept_ids(options, plan.labels)
     with front().queue.hold(len(uploads)):
         answers = await asyncio.gather(*(_entry(upload, options) for upload in uploads))
-    body = ",".join(answer.as_json() for answer in answers)
-    return Response(f"[{body}]", media_type="application/json")
+    texts = [await asyncio.to_thread(answer.as_json) for answer in answers]
+    return Response(f"[{','.join(texts)}]", media_type="application/json")
 
 
 async def _entry(upload: Upload, options: Options) -> Prediction | BatchError:
@@ -100,9 +100,10 @@ async def info(_: Request) -> Response:
     return JSONResponse(model_info(front().link.info).model_dump(mode="json"))
 
 
-def prediction_response(prediction: Prediction) -> Response:
-    """A prediction as JSON."""
-    return Response(prediction.as_json(), media_type="application/json")
+async def prediction_response(prediction: Prediction) -> Response:
+    """A prediction as JSON, which can have many megabytes."""
+    text = await asyncio.to_thread(prediction.as_json)
+    return Response(text, media_type="application/json")
 
 
 def _wants(request: Request, media_type: str) -> bool:

@@ -27,7 +27,7 @@ class Photo(TypedDict):
     name="DroneSegRunner",
     workers=1,
     # The front gives up first, with an answer of its own.
-    traffic={"timeout": settings.timeout_s + 10},
+    traffic={"timeout": settings.timeout_s + 60},
     # The front writes a line for each request, with its id.
     logging={"access": {"enabled": False}},
     # By default BentoML closes the connection to a runner after 100 requests or 300 s, and with it

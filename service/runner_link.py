@@ -6,8 +6,10 @@ import time
 from typing import Any
 
 import aiohttp
+import numpy as np
 import psutil
 from bentoml.exceptions import BentoMLException
+from numpy.typing import NDArray
 
 from droneseg.errors import DroneSegError
 from droneseg.scene import draw_scene
@@ -100,7 +102,8 @@ class RunnerLink:
         scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
         try:
             for _ in range(WARM_UP_CALLS):
-                await self.segment(photo_for(scene, Options()))
+                deadline = time.monotonic() + settings.timeout_s
+                await self.segment(photo_for(scene, Options(), deadline))
             self.info = await self._runner.to_async.info()
         except (DroneSegError, BentoMLException, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("the warm-up failed and is tried again: %r", error)
@@ -120,17 +123,16 @@ def end_server() -> None:
                 sibling.kill()
 
 
-def photo_for(image: Any, options: Options) -> Photo:
-    """What the runner gets of a request."""
-    now = time.monotonic()
+def photo_for(image: NDArray[np.uint8], options: Options, deadline: float) -> Photo:
+    """What the runner gets of a request; the deadline is of time.monotonic()."""
     return Photo(
         image=image,
         mode=options.mode,
         probabilities=options.probabilities,
         confidence=options.confidence,
         request_id=REQUEST_ID.get(),
-        sent=now,
-        deadline=now + settings.timeout_s,
+        sent=time.monotonic(),
+        deadline=deadline,
     )
 
 
