@@ -43,7 +43,8 @@ def test_the_keyboard_alone_gets_through(visit: Visit) -> None:
     assert float(visit.page.input_value("#wipe")) > 0
     tab_to(visit, "#picture", key="Shift+Tab")
     visit.page.keyboard.press("ArrowRight")
-    assert visit.page.inner_text("#tip") in visit.page.inner_text("#readout")
+    assert visit.page.locator("#cross").is_visible()
+    assert visit.page.inner_text("#readout") == f"{visit.page.inner_text('#tip')}, at 420, 300"
     tab_to(visit, "#legend input")
     visit.page.keyboard.press("Space")
     assert not visit.page.is_checked("#legend input >> nth=0")

@@ -59,7 +59,8 @@ def test_an_upload_is_shown_and_cancelled(visit: Visit, tmp_path: Path) -> None:
     visit.page.set_input_files("#file", tmp_path / "large.jpg")
     visit.page.wait_for_selector("#progress-text:has-text('Uploading')")
     expect(visit.page.locator("#progress-text")).to_have_text(re.compile("[1-9]+ %"))
-    visit.page.click("#cancel")
+    with visit.page.expect_event("requestfailed", lambda request: "/predict" in request.url):
+        visit.page.click("#cancel")
     assert visit.page.locator("#start").is_visible()
     assert visit.page.inner_text("#status") == "Cancelled."
     assert visit.page.evaluate("document.activeElement.id") == "choose"
