@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from droneseg.errors import DroneSegError
-from service import docs_page
+from service import docs_page, front_page
 from service.errors import InvalidRequest
 from service.model_info import model_info
 from service.openapi import document
@@ -77,10 +77,12 @@ async def _entry(upload: Upload, options: Options) -> Prediction | BatchError:
         return BatchError(**error_content(error), filename=upload.filename)
 
 
-async def index(_: Request) -> Response:
-    """GET /: the page for browsers is to be mounted here and below /page; health for programs."""
+async def index(request: Request) -> Response:
+    """GET /: the page for browsers, health for programs."""
+    if _wants(request, "text/html"):
+        return front_page.page()
     health = Health(status="ok", model_status="ready" if front().link.ready else "warming_up")
-    return JSONResponse(health.model_dump())
+    return JSONResponse(health.model_dump(), headers={"Vary": "Accept"})
 
 
 async def docs(_: Request) -> Response:
@@ -124,6 +126,7 @@ routes = Starlette(
         Route("/model_info", info, methods=["GET", "POST"]),
         Route("/docs", docs),
         Route("/docs.json", docs_json),
+        *front_page.routes,
     ],
     exception_handlers={DroneSegError: _droneseg_error},
 )
