@@ -62,6 +62,8 @@ class RunnerLink:
             raise too_late() from None
         except (BentoMLException, aiohttp.ClientError) as error:
             logger.warning("the runner did not answer: %r", error)
+            # The next look at it may be a second away, and until then /readyz would be wrong.
+            self.ready = self.ready and await self._answers()
             raise ModelNotReady("the model is overloaded or restarting; try again later") from error
         match outcome.get("error"):
             case None:

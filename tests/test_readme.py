@@ -30,6 +30,9 @@ NOT_RUN = {
     ".venv/bin/python -m export path/to/nnUNetTrainer__nnUNetPlans__2d --output models/mine": (
         "a training of yours"
     ),
+    ".venv/bin/python -m export verify models/mine --against "
+    "path/to/nnUNetTrainer__nnUNetPlans__2d photos/*.png": "a training of yours",
+    ".venv/bin/python -m export triton models/mine --output model_repository": "its bundle",
     "python -m benchmarks.latency --trained-folder path/to/nnunet_dubai_aerial": (
         "the default model's training, and half an hour"
     ),
