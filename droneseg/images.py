@@ -14,6 +14,8 @@ FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP")
 # Pillow's mode for a number of channels, and the modes that lose nothing on the way there.
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 SOURCES = {1: {"L", "LA"}, 4: {"RGBA"}}
+# Raw modes of a TIFF whose further channels Pillow drops.
+DROPPED_BY_PILLOW = {"RGBX": 4, "RGBXX": 5, "RGBXXX": 6}
 # Modes, raw or not, of which Pillow makes other values than are stored, and than nnU-Net reads.
 CHANGED_BY_PILLOW = {
     "1": "the image has 1 bit a pixel; store it with 8",
@@ -61,6 +63,15 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS, channels: int = 3) -
         return _to_array(image, MODES[channels])
 
 
+def pixel_count(data: bytes) -> int:
+    """Height times width of an image file by its header; 0 if that cannot be read."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.width * image.height
+    except Exception:  # noqa: BLE001 - decode_image says what is wrong
+        return 0
+
+
 def require_file_channels(channels: int) -> None:
     """Raise WrongChannels if no image file has as many."""
     if channels not in MODES:
@@ -88,11 +99,17 @@ def _check(image: Image.Image, max_pixels: int) -> None:
 
 def _check_channels(image: Image.Image, channels: int) -> None:
     """Three channels can be had of any image; others have to be there, as they were stored."""
+    raw_modes = {_raw_mode(tile) for tile in getattr(image, "tile", [])}
     if channels == 3:
+        more = raw_modes & DROPPED_BY_PILLOW.keys() if image.format == "TIFF" else set()
+        if more:
+            raise WrongChannels(
+                f"the image has {DROPPED_BY_PILLOW[more.pop()]} channels, the model takes 3 (RGB)"
+            )
         return
-    modes = {image.mode, *(_raw_mode(tile) for tile in getattr(image, "tile", []))}
+    modes = {image.mode, *raw_modes}
     changed = modes & CHANGED_BY_PILLOW.keys()
-    if changed:
+    if changed and image.format in {"PNG", "TIFF", "BMP"}:
         raise UnsupportedImage(CHANGED_BY_PILLOW[changed.pop()])
     if image.mode not in SOURCES[channels]:
         raise WrongChannels(

@@ -45,6 +45,13 @@ class RequestTooLarge(DroneSegError):
     code = "request_too_large"
 
 
+class RequestTimeout(DroneSegError):
+    """The body did not come in time."""
+
+    status = 408
+    code = "request_timeout"
+
+
 class UnsupportedMediaType(DroneSegError):
     """The body is of a type that the route does not take."""
 

@@ -8,7 +8,7 @@ import bentoml
 from starlette.requests import Request
 
 from droneseg.errors import DroneSegError
-from droneseg.images import decode_image
+from droneseg.images import decode_image, pixel_count
 from droneseg.segmentation import Segmentation
 from service.errors import InvalidRequest, ModelNotReady
 from service.middleware import MIDDLEWARE
@@ -22,13 +22,14 @@ from service.payloads import (
     decode_base64,
     error_response,
 )
+from service.pixel_budget import PixelBudget
 from service.plan import CHANNELS, plan
 from service.queue import Queue
 from service.rendering import kept_ids, render
 from service.request_id import REQUEST_ID
 from service.routes import prediction_response, routes
 from service.runner import Runner
-from service.runner_link import RunnerLink, photo_for
+from service.runner_link import RunnerLink, photo_for, too_late
 from service.settings import settings
 
 # BentoML gives up later than we do, as its answer has no code: bodies take time to come in, too.
@@ -52,6 +53,8 @@ class DroneSeg:
         """Start unready."""
         self.link = RunnerLink(self.runner)
         self.queue = Queue(settings.max_queue)
+        # One that is segmented, and the next.
+        self._large = PixelBudget(2 * settings.max_pixels)
 
     @bentoml.on_startup
     async def _start(self) -> None:
@@ -87,16 +90,32 @@ class DroneSeg:
         with self.queue.hold(1):
             return await self.segment(data, options, flat.filename)
 
+    def require_ready(self) -> None:
+        """Raise ModelNotReady before the warm-up predictions succeeded."""
+        if not self.link.ready or self.link.info is None:
+            raise ModelNotReady("the model is warming up; /readyz says when it is ready")
+
     async def segment(self, data: bytes, options: Options, filename: str | None) -> Prediction:
         """Decode a photo, let the runner segment it, and encode the answer.
 
         Raises:
             DroneSegError: the photo or an option cannot be used, or the model cannot.
         """
-        start = time.perf_counter()
         deadline = time.monotonic() + settings.timeout_s
-        if not self.link.ready or self.link.info is None:
-            raise ModelNotReady("the model is warming up; /readyz says when it is ready")
+        self.require_ready()
+        # Before the photo costs anything.
+        kept_ids(options, plan.labels)
+        pixels = await asyncio.to_thread(pixel_count, data)
+        try:
+            async with self._large.hold(pixels, settings.timeout_s):
+                return await self._segment(data, options, filename, deadline)
+        except TimeoutError:
+            raise too_late() from None
+
+    async def _segment(
+        self, data: bytes, options: Options, filename: str | None, deadline: float
+    ) -> Prediction:
+        start = time.perf_counter()
         ids = kept_ids(options, plan.labels)
         image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
         decoded = time.perf_counter()

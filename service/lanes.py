@@ -1,5 +1,6 @@
 """Lanes: small photos go past large ones; their network batches take turns on the engine."""
 
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,12 +33,18 @@ class Lane:
 
     def __init__(self, bundle: Bundle, engines: Sequence[Engine]):
         """Make a predictor for each mode."""
+        # A call that BentoML gives up goes on in its thread, when the next one may already begin.
+        self._turn = threading.Lock()
         self._predictors = {
             mode: Predictor(bundle, engine=engines, mode=mode) for mode in get_args(Mode)
         }
 
     def segment(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """An outcome for each photo, in order; see Runner."""
+        with self._turn:
+            return self._segment(photos)
+
+    def _segment(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
         begun = time.monotonic()
         outcomes: list[dict[str, Any]] = [{"error": DeadlineExceeded.code} for _ in photos]
         for wanted, indices in _alike(photos, begun).items():

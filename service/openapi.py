@@ -34,7 +34,7 @@ MODELS: tuple[type[BaseModel], ...] = (
 )
 Json = dict[str, Any]
 
-ANY_ROUTE = (errors.Unauthorized, errors.RequestTooLarge)
+ANY_ROUTE = (errors.Unauthorized, errors.RequestTimeout, errors.RequestTooLarge)
 PREDICTION = (
     errors.InvalidRequest,
     *ANY_ROUTE,

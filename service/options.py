@@ -43,7 +43,10 @@ class Options(BaseModel):
     tolerance_px: Annotated[
         float,
         Field(
-            ge=0, le=MAX_TOLERANCE_PX, description="how far polygons may be simplified; 0: exact"
+            ge=0,
+            le=MAX_TOLERANCE_PX,
+            description="polygons are simplified: details of less than about its square in area "
+            "go, thin strips among them; 0: exact",
         ),
     ] = 0.0
     min_area_px: Annotated[

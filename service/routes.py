@@ -64,6 +64,7 @@ async def batch_predict(request: Request) -> Response:
     uploads, options = await read_uploads(request, "data")
     # An error of the whole request, not of every photo.
     kept_ids(options, plan.labels)
+    front().require_ready()
     with front().queue.hold(len(uploads)):
         answers = await asyncio.gather(*(_entry(upload, options) for upload in uploads))
     texts = [await asyncio.to_thread(answer.as_json) for answer in answers]

@@ -56,7 +56,10 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(key.strip() for key in value.split(",") if key.strip())
+            keys = tuple(key.strip() for key in value.split(",") if key.strip())
+            if value and not keys:
+                raise ValueError("it is set, but names no key; unset it to let everybody predict")
+            return keys
         return value
 
     @property

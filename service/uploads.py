@@ -1,5 +1,6 @@
 """Uploads: photos as the body of a request or as files of a form, with the options beside them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -7,11 +8,18 @@ from typing import NamedTuple
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from service.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
+from service.errors import (
+    InvalidRequest,
+    RequestTimeout,
+    RequestTooLarge,
+    UnsupportedMediaType,
+)
 from service.options import Options
 from service.settings import settings
 
 RAW = "application/octet-stream"
+# Who sends no body keeps a place in the queue for so long.
+BODY_TIMEOUT_S = 60
 
 
 class Upload(NamedTuple):
@@ -44,7 +52,12 @@ async def read_upload(request: Request, field: str) -> tuple[Upload, Options]:
         raise UnsupportedMediaType(
             f"send multipart/form-data, or an image as image/... or {RAW}, not {media_type}"
         )
-    return Upload(await request.body(), None), _options(request, FormData())
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            data = await request.body()
+    except TimeoutError:
+        raise RequestTimeout(f"the body did not come within {BODY_TIMEOUT_S} s") from None
+    return Upload(data, None), _options(request, FormData())
 
 
 async def read_uploads(request: Request, field: str) -> tuple[list[Upload], Options]:
@@ -62,8 +75,9 @@ async def read_uploads(request: Request, field: str) -> tuple[list[Upload], Opti
         uploads = _files(form, field)
         if not uploads:
             raise InvalidRequest(f"send the photos as files in multipart fields '{field}'")
-        if len(uploads) > settings.max_images:
-            raise RequestTooLarge(f"send at most {settings.max_images} photos at once")
+        most = min(settings.max_images, settings.max_queue)
+        if len(uploads) > most:
+            raise RequestTooLarge(f"send at most {most} photos at once")
         return [await _read(upload) for upload in uploads], _options(request, form)
 
 
@@ -73,8 +87,17 @@ def _media_type(request: Request) -> str:
 
 @asynccontextmanager
 async def _form(request: Request, max_files: int) -> AsyncIterator[FormData]:
-    async with request.form(max_files=max_files) as form:
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            form = await request.form(max_files=max_files)
+    except TimeoutError:
+        raise RequestTimeout(f"the body did not come within {BODY_TIMEOUT_S} s") from None
+    except (LookupError, UnicodeError) as error:
+        raise InvalidRequest(f"the form's charset cannot be used: {error}") from None
+    try:
         yield form
+    finally:
+        await form.close()
 
 
 def _files(form: FormData, field: str) -> list[UploadFile]:
@@ -82,7 +105,9 @@ def _files(form: FormData, field: str) -> list[UploadFile]:
 
 
 async def _read(upload: UploadFile) -> Upload:
-    return Upload(await upload.read(), upload.filename or None)
+    # A form may name a charset whose text JSON cannot hold.
+    name = (upload.filename or "").encode("utf-8", "replace").decode("utf-8")
+    return Upload(await upload.read(), name or None)
 
 
 def _options(request: Request, form: FormData) -> Options:

@@ -180,3 +180,10 @@ def test_what_pillow_would_change_is_refused(
     tifffile.imwrite(buffer, pixels, **options)
     with pytest.raises(UnsupportedImage, match=message):
         decode_image(buffer.getvalue(), channels=1 if pixels.ndim == 2 else 4)
+
+
+def test_bands_beyond_rgb_are_not_dropped_in_silence() -> None:
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, FOUR, photometric="rgb", extrasamples=["unspecified"])
+    with pytest.raises(WrongChannels, match="the image has 4 channels, the model takes 3"):
+        decode_image(buffer.getvalue())

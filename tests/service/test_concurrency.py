@@ -5,6 +5,7 @@ import io
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from droneseg.bundle import Bundle
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
-from tests.service.server import Server
+from tests.service.server import Server, serve
 
 pytestmark = pytest.mark.service
 
@@ -71,30 +72,47 @@ def draw(index: int) -> Photos:
     ]
 
 
-def test_every_client_gets_the_masks_of_its_own_photos(
-    server: Server, two_folds_bundle: Bundle
-) -> None:
-    requests = [draw(index) for index in range(REQUESTS)]
-    before = batch_sizes(server)
+def assert_own_masks(server: Server, bundle: Bundle, count: int) -> list[Photos]:
+    """Send requests by many clients at once and compare every mask; returns their photos."""
+    requests = [draw(index) for index in range(count)]
     with (
         ThreadPoolExecutor(CLIENTS) as pool,
         httpx.Client(base_url=server.url, timeout=TIMEOUT_S) as client,
     ):
         answers = list(
             pool.map(
-                lambda index: SENDERS[index % len(SENDERS)](client, requests[index]),
-                range(REQUESTS),
+                lambda index: SENDERS[index % len(SENDERS)](client, requests[index]), range(count)
             )
         )
-    photos, batches = (
-        after - start for after, start in zip(batch_sizes(server), before, strict=True)
-    )
-    predictor = Predictor(two_folds_bundle)
+    predictor = Predictor(bundle)
     for request, masks in zip(requests, answers, strict=True):
         for segmentation, received in zip(predictor.segment(request), masks, strict=True):
             np.testing.assert_array_equal(received, segmentation.color())
+    return requests
+
+
+def test_every_client_gets_the_masks_of_its_own_photos(
+    server: Server, two_folds_bundle: Bundle
+) -> None:
+    before = batch_sizes(server)
+    requests = assert_own_masks(server, two_folds_bundle, REQUESTS)
+    photos, batches = (
+        after - start for after, start in zip(batch_sizes(server), before, strict=True)
+    )
     assert photos == sum(len(request) for request in requests)
     assert photos / batches > MIN_MEAN_BATCH_SIZE
+
+
+def test_lanes_that_share_the_engine_do_not_mix_photos_up(
+    two_folds_bundle: Bundle, tmp_path: Path
+) -> None:
+    settings = {"DRONESEG_MODEL": str(two_folds_bundle.path), "DRONESEG_SMALL_PIXELS": "1500"}
+    with serve(tmp_path, **settings) as server:
+        server.wait_until_ready()
+        requests = assert_own_masks(server, two_folds_bundle, REQUESTS // 4)
+        photos, _ = batch_sizes(server)
+        # The others went through the lane of large photos.
+        assert 0 < photos < sum(len(request) for request in requests)
 
 
 def batch_sizes(server: Server) -> tuple[float, float]:
