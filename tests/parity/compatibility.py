@@ -41,8 +41,8 @@ def write(results: Mapping[Row, tuple[Verification, ...]]) -> None:
                 "decided by more than noise. It was exported, which compares it with nnU-Net's "
                 "predictor (float32 accumulators) on three drawn photos: the share of equal labels "
                 "(all photos together) and the largest difference of a logit, over the largest "
-                "logit. Every pair of properties occurs in some row. The photos are small: 99.9948% "
-                "is one pixel.",
+                "logit. Every pair of properties occurs in some row. The photos are small: "
+                "99.9948% is one pixel.",
                 table(header, lines),
                 f"{first.machine}; {versions}; {datetime.now(UTC).date().isoformat()}.\n"
                 "`make compatibility` writes this page; `make test` checks every row again.",
