@@ -74,6 +74,13 @@ class EngineNotInstalled(DroneSegError):
     code = "engine_not_installed"
 
 
+class InvalidOption(DroneSegError):
+    """A setting of the Predictor cannot have this value."""
+
+    status = 422
+    code = "invalid_option"
+
+
 class WrongChannels(DroneSegError):
     """The image has other channels than the model takes, or no image file has as many."""
 

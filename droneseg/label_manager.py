@@ -58,7 +58,7 @@ class LabelManager:
 
 
 def _paint(present: NDArray[np.bool_], ids: tuple[int, ...]) -> NDArray[np.uint8]:
-    labels = np.zeros(present.shape[1:], np.uint8)
+    labels = np.zeros_like(present[0], np.uint8)
     for region, label_id in zip(present, ids, strict=True):
         labels[region] = label_id
     return labels
@@ -70,7 +70,7 @@ def argmax(logits: Float32Array) -> NDArray[np.uint8]:
     np.argmax over the first axis gives the same, several times slower.
     """
     best = logits[0].copy()
-    labels = np.zeros(best.shape, np.uint8)
+    labels = np.zeros_like(best, np.uint8)
     for class_id, plane in enumerate(logits[1:], start=1):
         np.copyto(labels, class_id, where=plane > best)
         np.maximum(best, plane, out=best)

@@ -1,22 +1,46 @@
 """The machine that this process runs on."""
 
+import math
 import os
 import platform
 from pathlib import Path
 
+CPU_INFO = Path("/proc/cpuinfo")
+# What a container may use, by cgroup v2: microseconds of CPU in each period, or "max".
+CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+# Instructions that multiply bfloat16; without them it is slower than float32.
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+
 
 def available_cores() -> int:
-    """The cores that this process may run on."""
+    """The cores that this process may run on, within its container's share of them."""
+    cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    return min(cores, _cgroup_cores() or cores)
+
+
+def _cgroup_cores() -> int | None:
+    try:
+        quota, period = CGROUP_LIMIT.read_text().split()
+    except OSError:
+        return None
+    return None if quota == "max" else max(1, math.ceil(int(quota) / int(period)))
 
 
 def processor() -> str:
     """The name of the processor."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16; False where it cannot be found out."""
+    return not BFLOAT16_FLAGS.isdisjoint(_cpu_info("flags").split())
+
+
+def _cpu_info(field: str) -> str:
+    if CPU_INFO.is_file():
+        for line in CPU_INFO.read_text().splitlines():
+            if line.startswith(field):
                 return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    return ""

@@ -1,10 +1,9 @@
-"""MirroredNetwork: the network averaged over mirrored tiles."""
-
-import itertools
+"""MirroredNetwork: the network summed over mirrored tiles."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from droneseg.arrays import cache_blocks
 from droneseg.engines import Engine
 from droneseg.plan import Member
 
@@ -13,7 +12,8 @@ class MirroredNetwork:
     """One member's network, as nnUNetPredictor._internal_maybe_mirror_and_predict runs it.
 
     Attributes:
-        tiles: float32 [batch size, C, H, W], filled by the caller before `run`.
+        tiles: float32 [batch size, C, H, W] of the engine's `xp`, to be filled before `run`.
+        images: how many answers `run` adds up: the tile's own, and those of its mirror images.
     """
 
     def __init__(
@@ -24,19 +24,27 @@ class MirroredNetwork:
         batch_size: int,
         mirror_axes: tuple[int, ...],
     ):
-        """Allocate the buffers, which every batch uses again."""
+        """Allocate the buffers, which every batch uses again.
+
+        Args:
+            engine: runs the network.
+            member: whose network it is.
+            heads: K.
+            batch_size: the most tiles that `run` takes.
+            mirror_axes: 0 for rows, 1 for columns.
+        """
         self._engine = engine
-        # The spatial axes 0 and 1 of the plan are the axes 2 and 3 of a batch.
-        axes = [axis + 2 for axis in mirror_axes]
-        self._mirrorings = [
-            combination
-            for size in range(1, len(axes) + 1)
-            for combination in itertools.combinations(axes, size)
-        ]
-        self.tiles = np.empty((batch_size, len(member.channels), *member.patch_size), np.float32)
-        self._mirrored = np.empty_like(self.tiles)
-        self._sums = np.empty((batch_size, heads, *member.patch_size), np.float32)
-        self._logits = np.empty_like(self._sums)
+        self._axes = mirror_axes
+        self.images = 2 ** len(mirror_axes)
+        tiles = (batch_size, len(member.channels), *member.patch_size)
+        logits = (batch_size, heads, *member.patch_size)
+        empty = engine.xp.empty
+        self.tiles = empty(tiles, np.float32)
+        self._sums = empty(logits, np.float32)
+        # Few and small: what the engine has just written is still in the cache.
+        self._mirrored, self._turned = (empty(tiles, np.float32) for _ in range(2))
+        self._others, self._logits = (empty(logits, np.float32) for _ in range(2))
+        self._blocks = cache_blocks(engine.xp, heads)
 
     @property
     def batch_size(self) -> int:
@@ -44,13 +52,44 @@ class MirroredNetwork:
         return len(self.tiles)
 
     def run(self, count: int) -> NDArray[np.float32]:
-        """Logits [count, K, H, W] of the first tiles; the array is used again by the next call."""
-        tiles, mirrored = self.tiles[:count], self._mirrored[:count]
-        sums, logits = self._sums[:count], self._logits[:count]
-        self._engine.run(tiles, sums)
-        for axes in self._mirrorings:
-            np.copyto(mirrored, np.flip(tiles, axes))
-            self._engine.run(mirrored, logits)
-            sums += np.flip(logits, axes)
-        sums /= len(self._mirrorings) + 1
+        """Sums [count, K, H, W] for the first tiles; the array is used again by the next call.
+
+        nnU-Net adds up the same logits in another order, and divides by their number.
+        """
+        tiles: NDArray[np.float32] = self.tiles[:count]
+        sums: NDArray[np.float32] = self._sums[:count]
+        if len(self._axes) < 2:
+            self._engine.run(tiles, sums)
+            for axis in self._axes:
+                self._add_mirrored(tiles, sums, axis)
+            return sums
+        # Over both axes means backwards, which is much faster than mirrored columns.
+        self._run_both_ways(tiles, sums)
+        mirrored, others = self._mirrored[:count], self._others[:count]
+        mirrored[...] = tiles[..., ::-1, :]
+        self._run_both_ways(mirrored, others)
+        for block in self._blocks:
+            sums[:, block] += others[:, block, ::-1]
         return sums
+
+    def _add_mirrored(
+        self, tiles: NDArray[np.float32], sums: NDArray[np.float32], axis: int
+    ) -> None:
+        mirrored, logits = self._mirrored[: len(tiles)], self._logits[: len(tiles)]
+        mirrored[...] = np.flip(tiles, axis + 2)
+        self._engine.run(mirrored, logits)
+        sums += np.flip(logits, axis + 2)
+
+    def _run_both_ways(self, tiles: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
+        """The logits of the tiles, and of the tiles turned by half a circle, into `sums`."""
+        self._engine.run(tiles, sums)
+        turned, logits = self._turned[: len(tiles)], self._logits[: len(tiles)]
+        _planes(turned)[...] = _planes(tiles)[..., ::-1]
+        self._engine.run(turned, logits)
+        for block in self._blocks:
+            _planes(sums)[:, block] += _planes(logits)[:, block, ::-1]
+
+
+def _planes(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A view [N, C, H * W] of [N, C, H, W]."""
+    return batch.reshape(*batch.shape[:2], -1)

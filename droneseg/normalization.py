@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from droneseg.errors import InvalidArray
+from droneseg.float32_statistics import mean_std
 from droneseg.plan import Channel
 
 Float32Array = NDArray[np.float32]
+# Types whose every value float32 holds, so that nothing is cut.
+DTYPES = (np.uint8, np.uint16, np.float32)
+ImageArray = NDArray[np.uint8 | np.uint16 | np.float32]
 
 # nnU-Net divides by no less.
 EPSILON = 1e-8
@@ -29,26 +33,21 @@ class Normalization:
 
     def apply(self, values: Float32Array) -> None:
         """Normalise in place, by the operations and in the order of nnunetv2's schemes."""
-        np.clip(values, self.lower, self.upper, out=values)
+        if self.lower > -np.inf or self.upper < np.inf:
+            np.clip(values, self.lower, self.upper, out=values)
         values -= self.shift
         values /= self.scale
 
-    def table(self, dtype: DTypeLike) -> Float32Array:
-        """The normalised value of each value of an unsigned integer type, float32 [256] or more."""
-        values = np.arange(np.iinfo(dtype).max + 1, dtype=np.float32)
-        self.apply(values)
-        return values
-
 
 def normalization_of(
-    channel: Channel, plane: Float32Array, mask: NDArray[np.bool_] | None
+    channel: Channel, plane: ImageArray, mask: NDArray[np.bool_] | None
 ) -> Normalization:
     """Take the statistics of a channel as nnunetv2's default_normalization_schemes do.
 
     Args:
         channel: with its scheme.
-        plane: float32 [h, w], the crop, as a view of the whole image: the last bits of a float32
-            sum depend on the memory order, and those bits alone flip labels.
+        plane: uint8, uint16 or float32 [h, w], the crop, as a view of the whole image: the last
+            bits of a float32 sum depend on the memory order, and those bits alone flip labels.
         mask: bool [h, w], the non-zero pixels; for z-score with use_mask_for_norm.
 
     Raises:
@@ -62,7 +61,7 @@ def normalization_of(
         case "NoNormalization":
             return Normalization()
         case "RescaleTo01Normalization":
-            lowest, highest = plane.min(), plane.max()
+            lowest, highest = np.float32(plane.min()), np.float32(plane.max())
             return Normalization(float(lowest), max(float(highest - lowest), EPSILON))
         case "RGBTo01Normalization":
             if plane.min() < 0 or plane.max() > RGB_MAX:
@@ -73,11 +72,12 @@ def normalization_of(
             return Normalization(scale=RGB_MAX)
 
 
-def _zscore(values: Float32Array) -> Normalization:
+def _zscore(values: ImageArray) -> Normalization:
     if not values.size:
         # All masked: nothing is left to be normalised.
         return Normalization()
-    return Normalization(float(values.mean()), max(float(values.std()), EPSILON))
+    mean, std = mean_std(values)
+    return Normalization(mean, max(std, EPSILON))
 
 
 def _ct(channel: Channel) -> Normalization:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from droneseg.arrays import to_numpy
 from droneseg.label_manager import LabelManager
 from droneseg.plan import InferencePlan, Label
 from droneseg.preprocess import Box
@@ -60,7 +61,8 @@ class Outcome:
 
     def write_logits(self, rows: slice, logits: NDArray[np.float32]) -> None:
         """Take rows of the crop, float32 [K, rows, w]."""
-        self._labels[rows] = self._label_manager.convert_logits_to_segmentation(logits)
+        labels = self._label_manager.convert_logits_to_segmentation(logits)
+        self._labels[rows] = to_numpy(labels)
         if self._all_probabilities is not None:
             self._keep(rows, self._label_manager.apply_inference_nonlin(logits))
         if self._wants_confidence:
@@ -71,7 +73,7 @@ class Outcome:
     def write_probabilities(self, rows: slice, probabilities: NDArray[np.float32]) -> None:
         """Take rows of the crop whose probabilities are known already, float32 [K, rows, w]."""
         labels = self._label_manager.convert_probabilities_to_segmentation(probabilities)
-        self._labels[rows] = labels
+        self._labels[rows] = to_numpy(labels)
         if self._all_probabilities is not None:
             self._keep(rows, probabilities)
         if self._wants_confidence:
@@ -80,11 +82,13 @@ class Outcome:
                 self._sample(sampled)
 
     def _keep(self, rows: slice, probabilities: NDArray[np.float32]) -> None:
-        self._probabilities[:, rows] = np.rint(probabilities * np.float32(UINT8_MAX))
+        scaled = np.rint(probabilities * np.float32(UINT8_MAX)).astype(np.uint8)
+        self._probabilities[:, rows] = to_numpy(scaled)
 
     def _sample(self, probabilities: NDArray[np.float32]) -> None:
         """The probability of the chosen class; of regions the mean probability of being right."""
-        self._confidences.append(self._label_manager.confidence(probabilities).reshape(-1))
+        confidences = self._label_manager.confidence(probabilities).reshape(-1)
+        self._confidences.append(to_numpy(confidences))
 
 
 def _grid_rows(rows: slice) -> slice:

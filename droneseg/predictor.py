@@ -6,24 +6,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from droneseg.ahead import ahead
+from droneseg.arrays import to_numpy
 from droneseg.bundle import Bundle
 from droneseg.engines import Engine, open_engine
 from droneseg.ensemble import ProbabilityMean
+from droneseg.errors import InvalidOption
 from droneseg.label_manager import LabelManager
 from droneseg.mirroring import MirroredNetwork
+from droneseg.mode import FAST_TILE_STEP_SIZE, Mode, Precision
+from droneseg.normalization import ImageArray
 from droneseg.outcome import Outcome
 from droneseg.plan import InferencePlan, Member
-from droneseg.preprocess import ImageArray, NormalizedImage, preprocess
+from droneseg.preprocess import NormalizedImage, preprocess
 from droneseg.segmentation import Segmentation
 from droneseg.tiling import Stitcher, Tiling, gaussian_weights
 
 LogitWriter = Callable[[int, slice, NDArray[np.float32]], None]
-Mode = Literal["exact", "fast"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +50,58 @@ class Predictor:
     Not safe for use by several threads at once: its buffers are used again.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of nnU-Net's settings can be overridden
         self,
         bundle: Bundle | str | Path,
         *,
-        engine: str | Sequence[Engine] | None = None,
-        batch_size: int | None = None,
         mode: Mode = "exact",
+        engine: str | Sequence[Engine] | None = None,
+        precision: Precision | None = None,
+        mirroring: bool | None = None,
+        tile_step_size: float | None = None,
+        threads: int | None = None,
+        batch_size: int | None = None,
     ):
         """Open the model.
 
         Args:
             bundle: a loaded bundle or its folder.
+            mode: `exact` is nnU-Net's own settings; `fast` does not mirror, takes wider steps and
+                bfloat16 where the processor has it, and gives other labels here and there. What
+                follows overrides a mode's choice where it is not None.
             engine: the name of a runtime, such as `onnxruntime`, or an opened engine for each
                 member of the bundle; the best runtime for this machine if None.
-            batch_size: tiles in a batch; what suits the engine if None.
-            mode: `exact` is nnU-Net's own settings; `fast` does not mirror, which takes a quarter
-                of the time for two mirror axes, and gives other labels here and there.
+            precision: what the network computes in.
+            mirroring: whether to average over the plan's mirror axes.
+            tile_step_size: from window to window, of a patch; above 0 and at most 1.
+            threads: for the network on a CPU; all cores that this process may use if None.
+            batch_size: tiles in a batch, beside their mirror images; what suits the engine if None.
 
         Raises:
             BundleNotFound, InvalidBundle, EngineMismatch, EngineNotInstalled: the model cannot
                 serve, and why.
+            InvalidOption: a step that leaves pixels out.
         """
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         members = self.plan.members
         if engine is None or isinstance(engine, str):
-            engine = [open_engine(self.bundle, index, engine) for index in range(len(members))]
+            engine = [
+                open_engine(
+                    self.bundle, index, engine, mode=mode, precision=precision, threads=threads
+                )
+                for index in range(len(members))
+            ]
         self.engines = tuple(engine)
+        self.tile_step_size = _step(tile_step_size, mode, self.plan)
+        if mirroring is None:
+            mirroring = mode == "exact"
         self._networks = [
             MirroredNetwork(
                 opened,
                 member,
                 self.plan.num_segmentation_heads,
                 batch_size or max(1, opened.batch_pixels // _pixels(member)),
-                member.mirror_axes if mode == "exact" else (),
+                member.mirror_axes if mirroring else (),
             )
             for opened, member in zip(self.engines, members, strict=True)
         ]
@@ -118,16 +140,17 @@ class Predictor:
     ) -> Iterator[Segmentation]:
         """As `segment`, but each result comes as soon as it is complete.
 
-        Photos are taken from `images` only as the batches need them, so a long series is never
-        in memory at once.
+        Photos are taken from `images` only as the batches need them, and one ahead, so a long
+        series is never in memory at once. The one ahead is taken and prepared in a thread of its
+        own, while the network runs.
         """
         waiting: deque[_ImageRun] = deque()
-        wanted = _Wanted(probabilities, confidence)
+        prepare = partial(_ImageRun, self._pipeline(), _Wanted(probabilities, confidence))
 
         def runs() -> Iterator[_ImageRun]:
-            for image in images:
-                waiting.append(_ImageRun(image, self.plan, wanted))
-                yield waiting[-1]
+            for run in ahead(images, prepare):
+                waiting.append(run)
+                yield run
 
         for _ in self._process(runs()):
             while waiting and waiting[0].finished:
@@ -141,12 +164,20 @@ class Predictor:
             if member not in kept:
                 shape = (len(logits), *run.box_shape)
                 kept[member] = np.empty(shape, np.float32)
-            kept[member][:, rows] = logits
+            kept[member][:, rows] = to_numpy(logits)
 
-        run = _ImageRun(image, self.plan, _Wanted(), keep)
+        run = _ImageRun(self._pipeline(), _Wanted(), image, keep)
         for _ in self._process(iter([run])):
             pass
         return Trace(run.segmentation, tuple(kept[index] for index in range(len(kept))))
+
+    def _pipeline(self) -> "_Pipeline":
+        return _Pipeline(
+            self.plan,
+            self.tile_step_size,
+            tuple(engine.xp for engine in self.engines),
+            tuple(network.images for network in self._networks),
+        )
 
     def _process(self, runs: Iterator["_ImageRun"]) -> Iterator[None]:
         """Run all windows of all images, and yield after each batch."""
@@ -178,17 +209,36 @@ class _Wanted:
     confidence: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Pipeline:
+    """What all images share.
+
+    Attributes:
+        libraries: of the arrays, for each member.
+        images: how many mirror images each member adds up.
+    """
+
+    plan: InferencePlan
+    tile_step_size: float
+    libraries: tuple[ModuleType, ...]
+    images: tuple[int, ...]
+
+
 class _ImageRun:
     """One image on its way through every member to its labels."""
 
     def __init__(
         self,
-        image: ImageArray,
-        plan: InferencePlan,
+        pipeline: _Pipeline,
         wanted: _Wanted,
+        image: ImageArray,
         tap: LogitWriter | None = None,
     ):
-        normalized = [preprocess(image, member.channels) for member in plan.members]
+        plan = pipeline.plan
+        normalized = [
+            preprocess(image, member.channels).on(xp)
+            for member, xp in zip(plan.members, pipeline.libraries, strict=True)
+        ]
         box = normalized[0].box
         self.box_shape = box.shape
         self._outcome = Outcome(
@@ -202,8 +252,8 @@ class _ImageRun:
         if tap is not None:
             write = _both(tap, write)
         self._sliding = [
-            _SlidingWindow(image, member, plan, partial(write, index))
-            for index, (image, member) in enumerate(zip(normalized, plan.members, strict=True))
+            _SlidingWindow(image, index, pipeline, partial(write, index))
+            for index, image in enumerate(normalized)
         ]
 
     @property
@@ -217,7 +267,7 @@ class _ImageRun:
     def windows(self) -> Iterator["_Window"]:
         """The windows of all members, from top to bottom, so that members go down together."""
         return heapq.merge(
-            *(sliding.windows(index) for index, sliding in enumerate(self._sliding)),
+            *(sliding.windows() for sliding in self._sliding),
             key=lambda window: window.corner[0],
         )
 
@@ -228,18 +278,28 @@ class _SlidingWindow:
     def __init__(
         self,
         image: NormalizedImage,
-        member: Member,
-        plan: InferencePlan,
+        member: int,
+        pipeline: _Pipeline,
         write: Callable[[slice, NDArray[np.float32]], None],
     ):
         self._image = image
+        self._member = member
         self._write = write
-        self.tiling = Tiling.of(image.box.shape, member.patch_size, plan.tile_step_size)
-        weights = gaussian_weights(member.patch_size, plan.gaussian_sigma_scale)
-        self.stitcher = Stitcher(self.tiling, weights, plan.num_segmentation_heads, self._crop)
+        plan, xp = pipeline.plan, pipeline.libraries[member]
+        patch_size = plan.members[member].patch_size
+        self.tiling = Tiling.of(image.box.shape, patch_size, pipeline.tile_step_size)
+        weights = xp.asarray(gaussian_weights(patch_size, plan.gaussian_sigma_scale))
+        self.stitcher = Stitcher(
+            self.tiling,
+            weights,
+            plan.num_segmentation_heads,
+            self._crop,
+            images=pipeline.images[member],
+            xp=xp,
+        )
 
-    def windows(self, member: int) -> Iterator["_Window"]:
-        return (_Window(self, member, corner) for corner in self.tiling)
+    def windows(self) -> Iterator["_Window"]:
+        return (_Window(self, self._member, corner) for corner in self.tiling)
 
     def cut(self, corner: tuple[int, int], out: NDArray[np.float32]) -> None:
         self.tiling.cut(self._image, corner, out)
@@ -284,3 +344,14 @@ def _both(first: LogitWriter, second: LogitWriter) -> LogitWriter:
 
 def _pixels(member: Member) -> int:
     return member.patch_size[0] * member.patch_size[1]
+
+
+def _step(tile_step_size: float | None, mode: Mode, plan: InferencePlan) -> float:
+    if tile_step_size is None:
+        return plan.tile_step_size if mode == "exact" else FAST_TILE_STEP_SIZE
+    if not 0 < tile_step_size <= 1:
+        raise InvalidOption(
+            f"tile_step_size is {tile_step_size}, but must be above 0 and at most 1: windows that "
+            "are further apart than a patch leave pixels out"
+        )
+    return tile_step_size

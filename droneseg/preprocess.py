@@ -1,18 +1,15 @@
 """Crop and normalise: nnU-Net's DefaultPreprocessor for photos, which need no resampling."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from droneseg.errors import InvalidArray
-from droneseg.normalization import Normalization, normalization_of
+from droneseg.normalization import DTYPES, ImageArray, Normalization, normalization_of
 from droneseg.plan import Channel
-
-# Types whose every value float32 holds, so that nothing is cut.
-DTYPES = (np.uint8, np.uint16, np.float32)
-ImageArray = NDArray[np.uint8 | np.uint16 | np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +37,11 @@ class NormalizedImage:
     """A cropped image and how its channels are normalised.
 
     The image stays as it came: windows are normalised as they are cut, by statistics of the whole
-    crop. An integer pixel has 256 or 65,536 values, so that is a look-up in a table, computed with
-    the very float32 operations of nnU-Net.
+    crop and with the very float32 operations of nnU-Net.
 
     Attributes:
         pixels: uint8, uint16 or float32 [C, h, w], the crop.
         normalizations: one a channel.
-        tables: float32 [256 or 65536] a channel; None for float32 pixels.
         masked: channels whose pixels are 0 wherever all channels are.
         box: where the crop lies in the image.
         image_shape: height and width of the image in px.
@@ -54,19 +49,19 @@ class NormalizedImage:
 
     pixels: ImageArray
     normalizations: tuple[Normalization, ...]
-    tables: tuple[NDArray[np.float32], ...] | None
     masked: tuple[int, ...]
     box: Box
     image_shape: tuple[int, int]
 
+    def on(self, xp: ModuleType) -> "NormalizedImage":
+        """The same with its pixels in an array of `xp`: on a GPU they go up here, once."""
+        return replace(self, pixels=xp.asarray(self.pixels))
+
     def window(self, rows: slice, columns: slice, out: NDArray[np.float32]) -> None:
         """Write normalised rows and columns of the crop into `out`, float32 [C, rows, columns]."""
-        for index, (plane, target) in enumerate(zip(self.pixels, out, strict=True)):
-            if self.tables is None:
-                target[...] = plane[rows, columns]
-                self.normalizations[index].apply(target)
-            else:
-                target[...] = self.tables[index][plane[rows, columns]]
+        for index, normalization in enumerate(self.normalizations):
+            out[index] = self.pixels[index, rows, columns]
+            normalization.apply(out[index])
         if self.masked:
             outside = ~np.any(self.pixels[:, rows, columns], axis=0)
             for index in self.masked:
@@ -84,23 +79,24 @@ def preprocess(image: ImageArray, channels: Sequence[Channel]) -> NormalizedImag
         InvalidArray: another dtype or shape, or values that are no numbers.
     """
     _check(image, len(channels))
-    planes: ImageArray = np.ascontiguousarray(image.transpose(2, 0, 1))
+    planes = _planes(image)
     box = nonzero_box(planes)
     pixels = planes[:, *box.slices]
     masked = tuple(index for index, channel in enumerate(channels) if _is_masked(channel))
     mask = np.any(pixels, axis=0) if masked else None
     normalizations = tuple(
-        normalization_of(
-            channel,
-            plane.astype(np.float32, copy=False)[box.slices],
-            mask if index in masked else None,
-        )
-        for index, (channel, plane) in enumerate(zip(channels, planes, strict=True))
+        normalization_of(channel, plane, mask if index in masked else None)
+        for index, (channel, plane) in enumerate(zip(channels, pixels, strict=True))
     )
-    tables = None
-    if image.dtype != np.float32:
-        tables = tuple(normalization.table(image.dtype) for normalization in normalizations)
-    return NormalizedImage(pixels, normalizations, tables, masked, box, planes.shape[1:])
+    return NormalizedImage(pixels, normalizations, masked, box, planes.shape[1:])
+
+
+def _planes(image: ImageArray) -> ImageArray:
+    """[C, H, W] of [H, W, C], a channel after the other: a third faster than NumPy's own copy."""
+    planes = np.empty((image.shape[2], *image.shape[:2]), image.dtype)
+    for index, plane in enumerate(planes):
+        plane[...] = image[..., index]
+    return planes
 
 
 def _check(image: ImageArray, channels: int) -> None:

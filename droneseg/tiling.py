@@ -4,10 +4,12 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from droneseg.arrays import cache_blocks
 from droneseg.preprocess import NormalizedImage
 
 Float32Array = NDArray[np.float32]
@@ -118,25 +120,39 @@ def _overlap(start: int, patch_px: int, size_px: int) -> tuple[slice, slice]:
 class Stitcher:
     """Adds up weighted windows and hands on rows of averaged logits as soon as they are complete.
 
-    Windows come row by row, so only one patch height of rows is ever held:
+    Windows come row by row, so only one patch height of rows is ever held, as a ring:
     heads x patch height x canvas width floats. nnU-Net holds the whole canvas, in float16.
     """
 
-    def __init__(self, tiling: Tiling, weights: Float32Array, heads: int, sink: RowSink):
+    def __init__(  # noqa: PLR0913
+        self,
+        tiling: Tiling,
+        weights: Float32Array,
+        heads: int,
+        sink: RowSink,
+        *,
+        images: int = 1,
+        xp: ModuleType = np,
+    ):
         """Start an empty canvas.
 
         Args:
             tiling: where the windows lie.
-            weights: float32 [H, W] of one window.
+            weights: float32 [H, W] of one window, of `xp`.
             heads: K.
             sink: called with the first canvas row and the logits, float32 [K, rows, canvas width].
                 The array is used again afterwards.
+            images: how many logits were added up for each; a power of two.
+            xp: the array library of the logits.
         """
         width = tiling.canvas[1]
         self._patch_height, self._patch_width = tiling.patch_size
         self._weights = weights
-        self._sums = np.zeros((heads, self._patch_height, width), np.float32)
-        self._totals = np.zeros((self._patch_height, width), np.float32)
+        # Instead of dividing the logits, which would be as exact.
+        self._weights_in_total = weights * np.float32(images)
+        self._sums = xp.zeros((heads, self._patch_height, width), np.float32)
+        self._totals = xp.zeros((self._patch_height, width), np.float32)
+        self._blocks = cache_blocks(xp, heads)
         self._sink = sink
         self._top = 0
         self._missing = len(tiling)
@@ -152,18 +168,31 @@ class Stitcher:
         if top > self._top:
             self._release(top - self._top)
         columns = slice(left, left + self._patch_width)
-        logits *= self._weights
-        self._sums[:, :, columns] += logits
-        self._totals[:, columns] += self._weights
+        parts = self._parts(top, self._patch_height)
+        for block in self._blocks:
+            logits[block] *= self._weights
+            for ring, rows in parts:
+                self._sums[block, ring, columns] += logits[block, rows]
+        for ring, rows in parts:
+            self._totals[ring, columns] += self._weights_in_total[rows]
         self._missing -= 1
         if self.finished:
             self._release(self._patch_height)
 
     def _release(self, rows: int) -> None:
-        """Hand on the upper rows, which no later window touches, and move the others up."""
-        self._sums[:, :rows] /= self._totals[:rows]
-        self._sink(self._top, self._sums[:, :rows])
-        for plane in (*self._sums, self._totals):
-            plane[:-rows] = plane[rows:]
-            plane[-rows:] = 0
+        """Hand on the upper rows, which no later window touches, and begin them anew."""
+        for ring, band in self._parts(self._top, rows):
+            self._sums[:, ring] /= self._totals[ring]
+            self._sink(self._top + band.start, self._sums[:, ring])
+            self._sums[:, ring] = 0
+            self._totals[ring] = 0
         self._top += rows
+
+    def _parts(self, top: int, rows: int) -> list[tuple[slice, slice]]:
+        """Where canvas rows lie in the ring, and which of them: in two parts if it wraps."""
+        first = top % self._patch_height
+        upper = min(rows, self._patch_height - first)
+        parts = [(slice(first, first + upper), slice(0, upper))]
+        if upper < rows:
+            parts.append((slice(0, rows - upper), slice(upper, rows)))
+        return parts

@@ -8,8 +8,9 @@ import numpy as np
 from nnunetv2.imageio.natural_image_reader_writer import NaturalImage2DIO
 
 from droneseg.images import decode_image
+from droneseg.normalization import ImageArray
 from droneseg.plan import Channel
-from droneseg.preprocess import ImageArray, preprocess
+from droneseg.preprocess import preprocess
 from droneseg.scene import draw_scene
 from export.errors import ExportError
 

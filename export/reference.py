@@ -17,7 +17,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from numpy.typing import NDArray
 
-from droneseg.preprocess import ImageArray
+from droneseg.normalization import ImageArray
 from export.errors import ProofFailed
 from export.trained_model import TrainedModel
 

@@ -139,19 +139,15 @@ class DroneSeg:
                 encode=(end - segmented) * 1000,
                 total=(end - start) * 1000,
             ),
-            model=self.served_model(),
+            model=self.served_model(options.mode),
             **fields,
         )
 
-    def served_model(self) -> ServedModel:
-        """What segments; the engine is known once the runner is ready."""
-        info = self.link.info or {"engine": "", "precision": ""}
-        return ServedModel(
-            name=plan.name,
-            hash=plan.content_hash,
-            engine=info["engine"],
-            precision=info["precision"],
-        )
+    def served_model(self, mode: str) -> ServedModel:
+        """What segments in a mode; the engine is known once the runner is ready."""
+        modes = self.link.info["modes"] if self.link.info else {}
+        used = modes.get(mode, {"engine": "", "precision": ""})
+        return ServedModel(name=plan.name, hash=plan.content_hash, **used)
 
 
 def _options_of(request: Base64Image | Base64Request) -> Options:

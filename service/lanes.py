@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,13 +11,14 @@ from typing import Any, NamedTuple, get_args
 from droneseg.bundle import Bundle
 from droneseg.engines import Engine
 from droneseg.engines.shared import FairLock, SharedEngine
-from droneseg.predictor import Mode, Predictor
-from droneseg.preprocess import ImageArray
+from droneseg.mode import Mode
+from droneseg.normalization import ImageArray
+from droneseg.predictor import Predictor
 from service.errors import DeadlineExceeded, PredictionFailed
 from service.request_id import logger
 
 # Of which /model_info gives the versions, where they are installed.
-PACKAGES = ("droneseg", "bentoml", "numpy", "onnxruntime", "onnxruntime-gpu", "openvino")
+PACKAGES = ("droneseg", "bentoml", "numpy", "openvino", "onnxruntime", "onnxruntime-gpu")
 
 
 class Wanted(NamedTuple):
@@ -31,12 +32,12 @@ class Wanted(NamedTuple):
 class Lane:
     """Predictors of every mode with buffers of their own; for one batch at a time."""
 
-    def __init__(self, bundle: Bundle, engines: Sequence[Engine]):
+    def __init__(self, bundle: Bundle, engines: Mapping[Mode, Sequence[Engine]]):
         """Make a predictor for each mode."""
         # A call that BentoML gives up goes on in its thread, when the next one may already begin.
         self._turn = threading.Lock()
         self._predictors = {
-            mode: Predictor(bundle, engine=engines, mode=mode) for mode in get_args(Mode)
+            mode: Predictor(bundle, engine=opened, mode=mode) for mode, opened in engines.items()
         }
 
     def segment(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -95,18 +96,31 @@ class Lanes:
 
     def __init__(self, model_path: Path):
         """Open the model, whose engines prove themselves on the probe tiles."""
-        opened = Predictor(model_path)
-        self._plan = opened.plan
-        turns = FairLock()
-        self._engines = [SharedEngine(engine, turns) for engine in opened.engines]
-        self.small = Lane(opened.bundle, self._engines)
-        self.large = Lane(opened.bundle, self._engines)
+        bundle = Bundle.load(model_path)
+        self._engines = open_engines(bundle)
+        self.small = Lane(bundle, self._engines)
+        self.large = Lane(bundle, self._engines)
 
     def info(self) -> dict[str, Any]:
-        """Engine, precision and versions, as JSON types."""
-        engine = self._engines[0]
+        """Engine and precision of each mode, and versions, as JSON types."""
+        modes = {
+            mode: {"engine": opened[0].name, "precision": opened[0].precision}
+            for mode, opened in self._engines.items()
+        }
         versions = {}
         for name in PACKAGES:
             with suppress(PackageNotFoundError):
                 versions[name] = version(name)
-        return {"engine": engine.name, "precision": engine.precision, "versions": versions}
+        return {"modes": modes, "versions": versions}
+
+
+def open_engines(bundle: Bundle) -> dict[Mode, list[SharedEngine]]:
+    """For each mode an engine a member; modes share them where they compute alike."""
+    turns = FairLock()
+    opened: dict[tuple[str, str], list[SharedEngine]] = {}
+    modes: dict[Mode, list[SharedEngine]] = {}
+    for mode in get_args(Mode):
+        engines = Predictor(bundle, mode=mode).engines
+        alike = (engines[0].name, engines[0].precision)
+        modes[mode] = opened.setdefault(alike, [SharedEngine(e, turns) for e in engines])
+    return modes

@@ -17,6 +17,13 @@ class ClassInfo(BaseModel):
     color: Annotated[str, Field(description="as #RRGGBB")]
 
 
+class ModeInfo(BaseModel):
+    """What runs a mode."""
+
+    engine: str
+    precision: str
+
+
 class Certificate(BaseModel):
     """How an engine compared with nnU-Net's predictor when the model was exported."""
 
@@ -45,7 +52,8 @@ class ModelInfo(BaseModel):
     hash: str
     model_loaded: bool
     engine: Annotated[str | None, Field(description="the runtime; none before it is ready")]
-    precision: str | None
+    precision: Annotated[str | None, Field(description="of mode `exact`")]
+    modes: Annotated[dict[str, ModeInfo], Field(description="what runs each mode")]
     classes: list[ClassInfo]
     channels: list[str]
     patch_size: Annotated[list[int], Field(description="height and width of a window in px")]
@@ -57,13 +65,16 @@ class ModelInfo(BaseModel):
 
 def model_info(runner_info: dict[str, Any] | None) -> ModelInfo:
     """Of the plan, the settings, and the runner if it is ready."""
-    known = runner_info or {"engine": None, "precision": None, "versions": {}}
+    known = runner_info or {"modes": {}, "versions": {}}
+    modes = {mode: ModeInfo(**used) for mode, used in known["modes"].items()}
+    exact = modes.get("exact")
     return ModelInfo(
         name=plan.name,
         hash=plan.content_hash,
         model_loaded=runner_info is not None,
-        engine=known["engine"],
-        precision=known["precision"],
+        engine=exact.engine if exact else None,
+        precision=exact.precision if exact else None,
+        modes=modes,
         classes=[ClassInfo(id=x.id, name=x.name, color=x.color) for x in plan.labels],
         channels=list(plan.channel_names),
         patch_size=list(plan.members[0].patch_size),

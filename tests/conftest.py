@@ -1,5 +1,8 @@
 """Models for the tests: the default one, and small ones exported for the occasion."""
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-compatibility", action="store_true", help="write docs/compatibility.md"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache() -> Iterator[None]:
+    """Random models do not fill your cache; servers are started with the same environment."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "DRONESEG_CACHE", folder)
+        yield
 
 
 # Two folds, both mirror axes, an ignore label; and one fold of a trainer unknown here that mirrors

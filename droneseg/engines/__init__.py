@@ -1,24 +1,22 @@
 """Engines run the network; there is one file for each runtime."""
 
+import logging
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from types import ModuleType
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from droneseg.bundle import Bundle, Probes
+from droneseg.bundle import Bundle
+from droneseg.engines.probes import check_probes
 from droneseg.errors import EngineMismatch, EngineNotInstalled
+from droneseg.mode import Mode, Precision
 
-# The package to be imported, and the class that runs it.
-RUNTIMES = {
-    "onnxruntime": "droneseg.engines.onnxruntime:OnnxRuntimeEngine",
-    "openvino": "droneseg.engines.openvino:OpenVinoEngine",
-}
-
-# The largest difference of a logit that a float32 engine may show, over the largest logit.
-LOGIT_TOLERANCE = 1e-4
+logger = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -30,8 +28,8 @@ class Engine(Protocol):
         ...
 
     @property
-    def precision(self) -> str:
-        """What it computes in, such as `float32`."""
+    def precision(self) -> Precision:
+        """What it computes in, such as `fp32`."""
         ...
 
     @property
@@ -39,67 +37,136 @@ class Engine(Protocol):
         """Pixels of all tiles of a batch that suits the runtime."""
         ...
 
+    @property
+    def xp(self) -> ModuleType:
+        """The library of its arrays: numpy, or cupy on a GPU."""
+        ...
+
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the logits [N, K, H, W] of the tiles [N, C, H, W] into `out`.
 
-        Both are C-contiguous float32; `out` is the caller's, to be used again.
+        Both are C-contiguous float32 arrays of `xp`; `out` is the caller's, to be used again.
         """
         ...
 
 
+class EngineClass(Protocol):
+    """How an engine is made."""
+
+    @staticmethod
+    def unusable() -> str | None:
+        """Why this runtime cannot run here, such as a device that is not there; None if it can."""
+        ...
+
+    @staticmethod
+    def precisions() -> Mapping[Mode, Precision]:
+        """What suits each mode on this machine."""
+        ...
+
+    def __call__(self, model_path: Path, *, precision: Precision, threads: int | None) -> Engine:
+        """Load a model.onnx: one input and one output, [N, ., H, W] float32.
+
+        Raises:
+            EngineNotInstalled: the runtime cannot compute in this precision here.
+        """
+        ...
+
+
+class Runtime(NamedTuple):
+    """Where a runtime is found: packages of which one is enough, and the class that runs it."""
+
+    packages: tuple[str, ...]
+    engine: str
+
+
+# The one to be preferred first.
+RUNTIMES = {
+    "onnxruntime-cuda": Runtime(
+        ("onnxruntime",), "droneseg.engines.onnxruntime:OnnxRuntimeCudaEngine"
+    ),
+    "openvino": Runtime(("openvino",), "droneseg.engines.openvino:OpenVinoEngine"),
+    "onnxruntime": Runtime(("onnxruntime",), "droneseg.engines.onnxruntime:OnnxRuntimeEngine"),
+}
+
+
+def unusable(runtime: str) -> str | None:
+    """Why a runtime cannot be used on this machine; None if it can."""
+    if runtime not in RUNTIMES:
+        return f"it is not known; known are {', '.join(RUNTIMES)}"
+    packages = RUNTIMES[runtime].packages
+    if all(find_spec(package) is None for package in packages):
+        return f"it is not installed; `pip install {packages[0]}` brings it"
+    try:
+        return _engine_class(runtime).unusable()
+    except (ImportError, OSError) as error:
+        return f"it cannot be loaded: {error}"
+
+
 def installed_runtimes() -> list[str]:
-    """Names of the runtimes that are installed here, the one to be preferred first."""
-    return [name for name in RUNTIMES if find_spec(name) is not None]
+    """Names of the runtimes that are installed and have their device, the preferred one first."""
+    return [name for name in RUNTIMES if unusable(name) is None]
 
 
-def open_engine(bundle: Bundle, member: int = 0, runtime: str | None = None) -> Engine:
+def open_engine(  # noqa: PLR0913 - a choice each
+    bundle: Bundle,
+    member: int = 0,
+    runtime: str | None = None,
+    *,
+    mode: Mode = "exact",
+    precision: Precision | None = None,
+    threads: int | None = None,
+) -> Engine:
     """Open an engine and let it prove itself on the probe tiles.
 
     Args:
         bundle: the model.
         member: which of its networks.
-        runtime: a name of RUNTIMES; the first one that is installed if None.
+        runtime: a name of RUNTIMES; if None the first one that proves itself, where a runtime
+            that does not is logged with its reason.
+        mode: decides the precision, if that is None.
+        precision: what to compute in.
+        threads: for the CPU; all cores that this process may use if None.
 
     Raises:
-        EngineNotInstalled: there is no such runtime here, or none at all.
+        EngineNotInstalled: there is no such runtime or precision here, or none at all.
         EngineMismatch: its logits differ from those that were recorded at the export.
     """
-    installed = installed_runtimes()
-    name = runtime or next(iter(installed), "onnxruntime")
-    if name not in installed:
-        known = f"known are {', '.join(RUNTIMES)}; installed here: {', '.join(installed) or 'none'}"
-        raise EngineNotInstalled(
-            f"the runtime {name} cannot be used ({known}); `pip install onnxruntime` brings one"
-        )
-    engine = _open(name, bundle.model_path(member))
+    if runtime is not None:
+        return _open(bundle, member, runtime, precision or _precision(runtime, mode), threads)
+    refused: list[EngineNotInstalled | EngineMismatch] = []
+    for name in RUNTIMES:
+        try:
+            return _open(bundle, member, name, precision or _precision(name, mode), threads)
+        except EngineNotInstalled as error:
+            logger.debug("%s", error)
+            refused.append(error)
+        except EngineMismatch as error:
+            logger.warning("%s", error)
+            refused.append(error)
+    mismatches = [error for error in refused if isinstance(error, EngineMismatch)]
+    if mismatches:
+        raise mismatches[0]
+    raise EngineNotInstalled("no runtime can be used: " + "; ".join(e.message for e in refused))
+
+
+def _open(
+    bundle: Bundle, member: int, runtime: str, precision: Precision | None, threads: int | None
+) -> Engine:
+    reason = unusable(runtime)
+    if reason or precision is None:
+        raise EngineNotInstalled(f"the runtime {runtime} cannot be used: {reason}")
+    make = _engine_class(runtime)
+    engine = make(bundle.model_path(member), precision=precision, threads=threads)
     check_probes(engine, bundle.probes(member))
     return engine
 
 
-def _open(runtime: str, model_path: Path) -> Engine:
+def _precision(runtime: str, mode: Mode) -> Precision | None:
+    return None if unusable(runtime) else _engine_class(runtime).precisions()[mode]
+
+
+def _engine_class(runtime: str) -> EngineClass:
     """Runtimes are heavy: only the one that is used is imported."""
-    module, _, name = RUNTIMES[runtime].partition(":")
-    engine: Engine = getattr(import_module(module), name)(model_path)
-    return engine
-
-
-def check_probes(engine: Engine, probes: Probes) -> float:
-    """The engine's largest logit difference on the probe tiles, over the largest logit.
-
-    Raises:
-        EngineMismatch: it is above LOGIT_TOLERANCE, or not a number.
-    """
-    tiles = probes.tiles.astype(np.float32)
-    heads = probes.logits.shape[1]
-    out = np.empty((1, heads, *tiles.shape[2:]), np.float32)
-    error = 0.0
-    for tile, expected in zip(tiles, probes.logits, strict=True):
-        engine.run(tile[None], out)
-        sampled = out[0, :, :: probes.stride, :: probes.stride]
-        error = np.maximum(error, np.abs(sampled - expected).max() / np.abs(expected).max())
-    if not error <= LOGIT_TOLERANCE:
-        raise EngineMismatch(
-            f"{engine.name} does not reproduce the bundle's probe tiles: its logits differ by "
-            f"{error:.1e} of the largest, at most {LOGIT_TOLERANCE:.0e} is allowed"
-        )
-    return float(error)
+    module, _, name = RUNTIMES[runtime].engine.partition(":")
+    found: EngineClass = getattr(import_module(module), name)
+    return found

@@ -1,81 +1,134 @@
-"""ONNX Runtime: the engine that runs everywhere, on the CPU or through its CUDA provider."""
+"""ONNX Runtime: the engines that run everywhere, on the CPU or through its CUDA provider."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from droneseg.engines.gpu import no_gpu
 from droneseg.engines.instance_norm import expand_instance_norm
+from droneseg.errors import EngineNotInstalled
 from droneseg.machine import available_cores
+from droneseg.mode import Mode, Precision
 
 CPU = "CPUExecutionProvider"
-# TF32, the default, has 10 bits of mantissa: too few for `exact`.
-CUDA = ("CUDAExecutionProvider", {"use_tf32": "0"})
+CUDA = "CUDAExecutionProvider"
 ERRORS_ONLY = 3
 EXTERNAL_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
+def _options() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    return options
+
+
 class OnnxRuntimeEngine:
-    """Runs model.onnx with the first provider that this installation has."""
+    """Runs model.onnx on the CPU, with accurate norms."""
 
-    def __init__(self, model_path: Path, threads: int | None = None):
-        """Load the network.
+    name = "onnxruntime-cpu"
+    precision: Precision = "fp32"
+    xp = np
+    # One tile of 384 x 384: two or four at a time took 8 % longer.
+    batch_pixels = 384 * 384
 
-        Args:
-            model_path: a model.onnx with one input and one output, both [N, ., H, W] float32.
-            threads: for the CPU; all that this process may run on if None.
-        """
-        options = onnxruntime.SessionOptions()
+    def __init__(
+        self, model_path: Path, *, precision: Precision = "fp32", threads: int | None = None
+    ):
+        """Load the network; see EngineClass."""
+        if precision != "fp32":
+            raise EngineNotInstalled(
+                f"ONNX Runtime on a CPU cannot compute in {precision}, but in fp32"
+            )
+        options = _options()
         options.intra_op_num_threads = threads or available_cores()
-        options.log_severity_level = ERRORS_ONLY
-        self._options = options
-        self._session = self._open(model_path)
+        # Where weights outside of the file lie, which a model in memory does not say.
+        options.add_session_config_entry(EXTERNAL_DATA_FOLDER, str(model_path.parent))
+        self._session = onnxruntime.InferenceSession(
+            expand_instance_norm(model_path), options, providers=[CPU]
+        )
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 
-    def _open(self, model_path: Path) -> onnxruntime.InferenceSession:
-        """A session on the GPU, or else on the CPU with accurate norms.
+    @staticmethod
+    def unusable() -> str | None:
+        """It runs everywhere."""
+        return None
 
-        ONNX Runtime lists the providers that it was built with, whether there is a device or not,
-        and falls back to the CPU by itself.
-        """
-        if CUDA[0] in onnxruntime.get_available_providers():
-            session = onnxruntime.InferenceSession(model_path, self._options, providers=[CUDA, CPU])
-            if session.get_providers()[0] == CUDA[0]:
-                return session
-        model = expand_instance_norm(model_path)
-        # Where weights outside of the file lie, which a model in memory does not say.
-        self._options.add_session_config_entry(EXTERNAL_DATA_FOLDER, str(model_path.parent))
-        return onnxruntime.InferenceSession(model, self._options, providers=[CPU])
-
-    @property
-    def name(self) -> str:
-        """`onnxruntime-cuda` or `onnxruntime-cpu`."""
-        return "onnxruntime-cuda" if self._on_gpu else "onnxruntime-cpu"
-
-    @property
-    def precision(self) -> str:
-        """`float32`."""
-        return "float32"
-
-    @property
-    def batch_pixels(self) -> int:
-        """One tile of 384 x 384 on a CPU, where two or four at a time took 8 % longer.
-
-        On a GPU, where this has not been measured, eight.
-        """
-        return (8 if self._on_gpu else 1) * 384 * 384
-
-    @property
-    def _on_gpu(self) -> bool:
-        return bool(self._session.get_providers()[0] == CUDA[0])
+    @staticmethod
+    def precisions() -> Mapping[Mode, Precision]:
+        """Its kernels for anything else are slower."""
+        return {"exact": "fp32", "fast": "fp32"}
 
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Write the logits of the tiles into `out`, without a copy on the CPU."""
+        """Write the logits of the tiles into `out`, without a copy; see Engine."""
+        at_once = max(1, self.batch_pixels // (tiles.shape[2] * tiles.shape[3]))
+        for first in range(0, len(tiles), at_once):
+            part = slice(first, first + at_once)
+            binding = self._session.io_binding()
+            binding.bind_cpu_input(self._input, tiles[part])
+            binding.bind_output(
+                self._output, "cpu", 0, np.float32, out[part].shape, out[part].ctypes.data
+            )
+            self._session.run_with_iobinding(binding)
+
+
+class OnnxRuntimeCudaEngine:
+    """Runs model.onnx on the first NVIDIA GPU, on arrays that lie there."""
+
+    name = "onnxruntime-cuda"
+    precision: Precision = "fp32"
+    # Not measured.
+    batch_pixels = 8 * 384 * 384
+
+    def __init__(
+        self, model_path: Path, *, precision: Precision = "fp32", threads: int | None = None
+    ):
+        """Load the network; see EngineClass."""
+        del threads
+        if precision != "fp32":
+            raise EngineNotInstalled(f"ONNX Runtime on a GPU is run in fp32, not in {precision}")
+        # TF32, the default, has 10 bits of mantissa: too few.
+        provider = (CUDA, {"use_tf32": "0"})
+        self._session = onnxruntime.InferenceSession(model_path, _options(), providers=[provider])
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
+
+    @staticmethod
+    def unusable() -> str | None:
+        """ONNX Runtime says what it was built with, CuPy whether there is a device."""
+        if CUDA not in onnxruntime.get_available_providers():
+            return "this ONNX Runtime is not onnxruntime-gpu"
+        return no_gpu()
+
+    @staticmethod
+    def precisions() -> Mapping[Mode, Precision]:
+        """What suits each mode."""
+        return {"exact": "fp32", "fast": "fp32"}
+
+    @property
+    def xp(self) -> ModuleType:
+        """CuPy."""
+        import cupy
+
+        module: ModuleType = cupy
+        return module
+
+    def run(self, tiles: Any, out: Any) -> None:
+        """Write the logits of the tiles into `out`, both on the GPU; see Engine."""
+        import cupy
+
+        # ONNX Runtime has a stream of its own, which has to see what CuPy's has written.
+        cupy.cuda.get_current_stream().synchronize()
         binding = self._session.io_binding()
-        binding.bind_cpu_input(self._input, tiles)
-        binding.bind_output(
-            self._output, "cpu", 0, np.float32, out.shape, out.__array_interface__["data"][0]
-        )
+        for bind, name, array in (
+            (binding.bind_input, self._input, tiles),
+            (binding.bind_output, self._output, out),
+        ):
+            bind(name, "cuda", 0, np.float32, array.shape, array.data.ptr)
         self._session.run_with_iobinding(binding)
+        binding.synchronize_outputs()

@@ -1,5 +1,8 @@
-"""OpenVINO: float32 on the CPU."""
+"""OpenVINO: the fastest engine on a CPU, in float32 or bfloat16."""
 
+import itertools
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -7,50 +10,83 @@ import openvino
 import openvino.opset13 as ops
 from numpy.typing import NDArray
 
-from droneseg.machine import available_cores
+from droneseg import cache
+from droneseg.bundle import sha256
+from droneseg.errors import EngineNotInstalled
+from droneseg.machine import available_cores, has_bfloat16, processor
+from droneseg.mode import Mode, Precision
+
+TYPES: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16"}
+# Cores that work on one tile in bfloat16, where more of them wait for each other.
+CORES_A_STREAM = 1
+TILES_A_STREAM = 4
 
 
 class OpenVinoEngine:
-    """Runs model.onnx on the CPU."""
+    """Runs model.onnx on the CPU, a tile at a time in each of its streams."""
 
-    def __init__(self, model_path: Path, threads: int | None = None):
-        """Load and compile the network.
+    name = "openvino-cpu"
+    xp = np
 
-        Args:
-            model_path: a model.onnx with one input and one output, both [N, ., H, W] float32.
-            threads: all cores that this process may run on if None.
-        """
+    def __init__(
+        self, model_path: Path, *, precision: Precision = "fp32", threads: int | None = None
+    ):
+        """Load and compile the network, or take what was compiled before; see EngineClass."""
+        if precision not in TYPES:
+            raise EngineNotInstalled(f"OpenVINO cannot compute in {precision} here")
+        self.precision = precision
+        threads = threads or available_cores()
+        streams = max(1, threads // CORES_A_STREAM) if precision == "bf16" else 1
         options: dict[str, str | int] = {
-            # It would take bfloat16 where the processor has it.
-            "INFERENCE_PRECISION_HINT": "f32",
-            "INFERENCE_NUM_THREADS": threads or available_cores(),
-            "PERFORMANCE_HINT": "LATENCY",
+            # It would take bfloat16 by itself where the processor has it.
+            "INFERENCE_PRECISION_HINT": TYPES[precision],
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": streams,
         }
-        core = openvino.Core()
-        model = core.read_model(model_path)
-        _write_out_norms(model)
-        self._request = core.compile_model(model, "CPU", options).create_infer_request()
+        network = _compiled(model_path, options)
+        self._requests = [network.create_infer_request() for _ in range(streams)]
+        _, _, height, width = network.input().shape
+        self.batch_pixels = height * width * (1 if streams == 1 else streams * TILES_A_STREAM)
 
-    @property
-    def name(self) -> str:
-        """`openvino-cpu`."""
-        return "openvino-cpu"
+    @staticmethod
+    def unusable() -> str | None:
+        """It runs on every CPU that it is built for."""
+        return None
 
-    @property
-    def precision(self) -> str:
-        """`float32`."""
-        return "float32"
-
-    @property
-    def batch_pixels(self) -> int:
-        """One tile of 384 x 384."""
-        return 384 * 384
+    @staticmethod
+    def precisions() -> Mapping[Mode, Precision]:
+        """bfloat16 only where the processor multiplies it."""
+        return {"exact": "fp32", "fast": "bf16" if has_bfloat16() else "fp32"}
 
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Write the logits of the tiles into `out`, without a copy."""
-        self._request.set_input_tensor(openvino.Tensor(tiles, shared_memory=True))
-        self._request.set_output_tensor(openvino.Tensor(out, shared_memory=True))
-        self._request.infer()
+        """Write the logits of the tiles into `out`, without a copy; see Engine."""
+        requests = itertools.cycle(self._requests)
+        for index, request in zip(range(len(tiles)), requests, strict=False):
+            request.wait()
+            tile = slice(index, index + 1)
+            request.set_input_tensor(openvino.Tensor(tiles[tile], shared_memory=True))
+            request.set_output_tensor(openvino.Tensor(out[tile], shared_memory=True))
+            request.start_async()
+        for request in self._requests:
+            request.wait()
+
+
+def _compiled(model_path: Path, options: dict[str, str | int]) -> openvino.CompiledModel:
+    """The network for one tile: of a fixed shape it is a fifth faster than with any batch."""
+    core = openvino.Core()
+    described = "-".join(str(value) for value in options.values())
+    key = f"{sha256(model_path)}-{described}-{version('openvino')}-{processor()}"
+    path = cache.cache_folder("openvino") / f"{key.replace(' ', '_').replace('/', '_')}.blob"
+    blob = cache.load(path)
+    if blob is not None:
+        return core.import_model(bytes(blob), "CPU", options)
+    model = core.read_model(model_path)
+    model.reshape([1, *list(model.input().partial_shape)[1:]])
+    if options["INFERENCE_PRECISION_HINT"] == TYPES["fp32"]:
+        _write_out_norms(model)
+    network = core.compile_model(model, "CPU", options)
+    cache.store(path, network.export_model().getbuffer())
+    return network
 
 
 def _write_out_norms(model: openvino.Model) -> None:

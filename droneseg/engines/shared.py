@@ -2,11 +2,13 @@
 
 import threading
 from collections import deque
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from droneseg.engines import Engine
+from droneseg.mode import Precision
 
 
 class FairLock:
@@ -55,9 +57,14 @@ class SharedEngine:
         return self._engine.name
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         """Of the engine."""
         return self._engine.precision
+
+    @property
+    def xp(self) -> ModuleType:
+        """Of the engine."""
+        return self._engine.xp
 
     @property
     def batch_pixels(self) -> int:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from droneseg import Predictor
 from droneseg.bundle import Bundle
-from droneseg.engines import check_probes
+from droneseg.engines.probes import check_probes
 from droneseg.images import decode_image
+from droneseg.mode import Precision
 
 # As in config.pbtxt.
 MAX_BATCH_SIZE = 8
@@ -25,8 +26,9 @@ class TritonEngine:
     """A network on a Triton server, in the place of a local runtime."""
 
     name = "triton"
-    precision = "float32"
+    precision: Precision = "fp32"
     batch_pixels = 0  # The predictor below says how many tiles a batch has.
+    xp = np
 
     def __init__(self, url: str, model: str):
         """Connect to `model` on the server at `url`, HOST:PORT."""

@@ -99,7 +99,7 @@ def answer(received: Received) -> dict[str, Any]:
             for id_, color in enumerate(COLORS)
         ],
         "timings_ms": {"decode": 1.5, "predict": 20},
-        "model": {"name": "red", "hash": "ab", "engine": "none", "precision": "float32"},
+        "model": {"name": "red", "hash": "ab", "engine": "none", "precision": "fp32"},
         "something_newer": 1,
     }
 

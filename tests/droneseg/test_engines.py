@@ -9,23 +9,24 @@ from onnx import TensorProto, helper
 
 from droneseg.bundle import Bundle
 from droneseg.engines import (
-    LOGIT_TOLERANCE,
     Engine,
-    check_probes,
     installed_runtimes,
     open_engine,
 )
 from droneseg.engines.onnxruntime import OnnxRuntimeEngine
 from droneseg.engines.openvino import OpenVinoEngine
+from droneseg.engines.probes import LOGIT_TOLERANCES, check_probes
 from droneseg.errors import EngineMismatch, EngineNotInstalled
+from droneseg.mode import Precision
 
 
 class DistortedEngine:
     """Adds a small error to every logit."""
 
     name = "distorted"
-    precision = "float32"
+    precision: Precision = "fp32"
     batch_pixels = 1
+    xp = np
 
     def __init__(self, bundle: Bundle, error: float):
         self._engine = OnnxRuntimeEngine(bundle.model_path())
@@ -43,7 +44,7 @@ RUNTIMES = installed_runtimes()
 def test_the_engine_reproduces_the_probes(two_folds_bundle: Bundle, runtime: str) -> None:
     engine = open_engine(two_folds_bundle, runtime=runtime)
     assert engine.name.startswith(runtime)
-    assert check_probes(engine, two_folds_bundle.probes()) < LOGIT_TOLERANCE / 10
+    assert check_probes(engine, two_folds_bundle.probes()) < LOGIT_TOLERANCES["fp32"] / 10
 
 
 @pytest.mark.parametrize("error", [0.1, float("nan")])

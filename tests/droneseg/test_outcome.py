@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from benchmarks.random_model import TrainedFolder
 from droneseg.bundle import Bundle
+from droneseg.errors import InvalidOption
 from droneseg.label_manager import LabelManager
+from droneseg.mode import FAST_TILE_STEP_SIZE
 from droneseg.outcome import CONFIDENCE_STRIDE_PX
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
@@ -54,15 +56,35 @@ def test_nothing_is_kept_unless_it_is_wanted(two_folds_bundle: Bundle) -> None:
     assert (result.probabilities, result.confidence) == (None, None)
 
 
-def test_fast_is_exact_without_mirroring(two_folds_bundle: Bundle) -> None:
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_fast_does_not_mirror_and_takes_wider_steps(two_folds_bundle: Bundle, runtime: str) -> None:
     photo = draw_scene(90, 130, seed=3)
     plan = two_folds_bundle.plan
-    unmirrored = replace(plan, members=(replace(plan.members[0], mirror_axes=()),))
-    predictors = (
-        Predictor(two_folds_bundle),
-        Predictor(two_folds_bundle, mode="fast"),
-        Predictor(replace(two_folds_bundle, plan=unmirrored)),
+    member = replace(plan.members[0], mirror_axes=())
+    changed = replace(plan, members=(member,), tile_step_size=FAST_TILE_STEP_SIZE)
+    by_plan = Predictor(
+        replace(two_folds_bundle, plan=changed),
+        engine=runtime,
+        precision=Predictor(two_folds_bundle, mode="fast", engine=runtime).engines[0].precision,
     )
-    exact, fast, expected = (predictor.segment([photo])[0].labels for predictor in predictors)
-    np.testing.assert_array_equal(fast, expected)
-    assert not np.array_equal(fast, exact)
+    fast = Predictor(two_folds_bundle, mode="fast", engine=runtime)
+    exact = Predictor(two_folds_bundle, engine=runtime)
+    labels = [predictor.segment([photo])[0].labels for predictor in (fast, by_plan, exact)]
+    np.testing.assert_array_equal(labels[0], labels[1])
+    assert not np.array_equal(labels[0], labels[2])
+
+
+def test_every_choice_of_a_mode_can_be_overridden(two_folds_bundle: Bundle) -> None:
+    photo = draw_scene(90, 130, seed=3)
+    fast = Predictor(
+        two_folds_bundle, mode="fast", precision="fp32", mirroring=True, tile_step_size=0.5
+    )
+    np.testing.assert_array_equal(
+        fast.segment([photo])[0].labels, Predictor(two_folds_bundle).segment([photo])[0].labels
+    )
+
+
+@pytest.mark.parametrize("step", [0, 1.01])
+def test_a_step_that_leaves_pixels_out_is_refused(two_folds_bundle: Bundle, step: float) -> None:
+    with pytest.raises(InvalidOption, match="tile_step_size"):
+        Predictor(two_folds_bundle, tile_step_size=step)

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
+from droneseg.normalization import ImageArray
 from droneseg.predictor import Predictor
-from droneseg.preprocess import ImageArray
 from export.reference import Reference
 from export.trained_model import TrainedModel
 

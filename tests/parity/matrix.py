@@ -7,7 +7,7 @@ from typing import Any
 from allpairspy import AllPairs
 
 from benchmarks.random_model import TrainedFolder
-from droneseg.preprocess import ImageArray
+from droneseg.normalization import ImageArray
 from export.photos import draw_photo
 
 CLASSES = ("background", "roof", "road", "tree")

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from droneseg.errors import InvalidArray
 from droneseg.label_manager import LARGEST_ABSENT_LOGIT, LabelManager
+from droneseg.normalization import ImageArray
 from droneseg.plan import Channel, Intensities, Region, Scheme
-from droneseg.preprocess import ImageArray, nonzero_box, preprocess
+from droneseg.preprocess import nonzero_box, preprocess
 from droneseg.scene import draw_scene
 from droneseg.tiling import GAUSSIAN_PEAK, Tiling, gaussian_weights, window_starts
 
@@ -199,7 +200,11 @@ def test_labels_and_probabilities(logits: NDArray[np.float32], kind: str) -> Non
     )
 )
 def test_ensembles_of_regions_whose_members_disagree(logits: NDArray[np.float32]) -> None:
-    """The mean of a probability near 1 and one near 0 is decided by the small one's last bits."""
+    """The mean of a probability near 1 and one near 0 is decided by the small one.
+
+    But for what two last bits decide, in which PyTorch's sigmoid differs from processor to
+    processor.
+    """
     first, second = logits
     opposed = -first * np.float32(0.66)
     regions = tuple(Region(str(i), (), i + 1) for i in range(len(first)))
@@ -211,9 +216,11 @@ def test_ensembles_of_regions_whose_members_disagree(logits: NDArray[np.float32]
         one, two = (ours.apply_inference_nonlin(member) for member in members)
         mean = (one + two) / np.float32(2)
         expected = sum(theirs.apply_inference_nonlin(torch.from_numpy(m)) for m in members) / 2
+        two_bits = 2 * np.spacing(np.float32(0.5))
+        undecided = np.any(np.abs(expected.numpy() - 0.5) <= two_bits, axis=0)
         np.testing.assert_array_equal(
-            ours.convert_probabilities_to_segmentation(mean),
-            theirs.convert_probabilities_to_segmentation(expected).numpy(),
+            ours.convert_probabilities_to_segmentation(mean)[~undecided],
+            theirs.convert_probabilities_to_segmentation(expected).numpy()[~undecided],
         )
 
 

@@ -124,7 +124,7 @@ def test_what_was_not_asked_for_is_not_there(server: Server, post: Post) -> None
     answer = post(server).json()
     assert not {"polygons", "rle", "probabilities", "confidence"} & set(answer)
     assert answer["model"]["name"] == "two_folds"
-    assert answer["model"]["precision"] == "float32"
+    assert answer["model"]["precision"] == "fp32"
     assert set(answer["timings_ms"]) == {"decode", "queue", "predict", "encode", "total"}
     assert all(value >= 0 for value in answer["timings_ms"].values())
     assert all("square_metres" not in entry for entry in answer["classes"])
