@@ -1,30 +1,78 @@
-"""What a result was measured on."""
+"""What a result was measured on, and where it goes."""
 
+import json
 import platform
 import subprocess
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from droneseg.machine import available_cores, processor
 
-PACKAGES = ("droneseg", "nnunetv2", "torch", "onnxruntime", "numpy")
+# Named where they are installed.
+PACKAGES = (
+    "droneseg", "nnunetv2", "torch", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt",
+    "tensorrt-rtx", "bentoml", "numpy", "pillow",
+)  # fmt: skip
 RESULTS = Path(__file__).parent / "results"
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, versions, commit and day."""
+    """Processor, GPU, cores, versions, commit and day."""
     return {
         "processor": processor(),
+        "gpu": _gpu(),
         "cores": available_cores(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "commit": _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "-s") else ""),
+        "versions": _versions(),
+        "commit": _commit(),
         "date": datetime.now(UTC).date().isoformat(),
     }
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+def signature(machine: dict[str, Any]) -> str:
+    """The same in a line for people."""
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    where = machine["gpu"] or f"{machine['processor']}, {machine['cores']} cores"
+    return (
+        f"{where}; Python {machine['python']}, {versions}; commit {machine['commit']}, "
+        f"{machine['date']}."
+    )
+
+
+def write_results(name: str, report: dict[str, Any], text: str) -> str:
+    """Write a report for machines and for people; returns the latter."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n")
+    (RESULTS / f"{name}.md").write_text(text)
+    return text
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _gpu() -> str | None:
+    """The name of the first GPU, by its driver's own tool."""
+    try:
+        done = _run("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    except FileNotFoundError:
+        return None
+    return done.splitlines()[0] if done else None
+
+
+def _commit() -> str:
+    """With a plus if the code is not what was committed."""
+    changed = _run("git", "status", "--short", "--", ".", f":!{RESULTS.parent.name}/results")
+    return _run("git", "rev-parse", "--short", "HEAD") + ("+" if changed else "")
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip()

@@ -7,13 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.machine import RESULTS, describe
+from benchmarks.photos import large_scene
 from droneseg.bundle import DEFAULT_MODEL
 from droneseg.images import decode_image
 from droneseg.predictor import Predictor
-from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
 
 
@@ -53,13 +51,6 @@ def segment(model: Path, photo: Path) -> int:
     Predictor(model).segment([decode_image(photo.read_bytes())])
     status = Path("/proc/self/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if "VmHWM" in line))
-
-
-def large_scene(height: int, width: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":
-    """One scene repeated, as drawing it whole takes longer than the rest."""
-    tile = draw_scene(1000, 1000, seed=0)
-    repeats = (-(-height // 1000), -(-width // 1000), 1)
-    return np.tile(tile, repeats)[:height, :width]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ python -m benchmarks.serving writes benchmarks/results/serving.{json,md}. The ne
 random one, so that a photo of 12 megapixels takes seconds.
 """
 
-import io
 import json
 import tempfile
 import threading
@@ -17,11 +16,9 @@ from statistics import median, quantiles
 from typing import Any
 
 import httpx
-import numpy as np
-from PIL import Image
 
 from benchmarks.machine import RESULTS, describe
-from benchmarks.memory import large_scene
+from benchmarks.photos import jpeg, large_scene
 from benchmarks.random_model import TrainedFolder
 from benchmarks.server import serving
 from droneseg.bundle import DEFAULT_MODEL, PLAN_FILE, sha256
@@ -201,13 +198,6 @@ def batch_sizes(client: httpx.Client) -> tuple[float, float]:
         for name in ("sum", "count")
     )
     return photos, batches
-
-
-def jpeg(pixels: "np.ndarray[Any, np.dtype[np.uint8]]") -> bytes:
-    """A JPEG as a camera would write it."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
-    return buffer.getvalue()
 
 
 def p95(values: list[float]) -> float:
