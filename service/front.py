@@ -11,6 +11,7 @@ from droneseg.errors import DroneSegError
 from droneseg.images import decode_image, pixel_count
 from droneseg.segmentation import Segmentation
 from service.errors import InvalidRequest, ModelNotReady
+from service.image import IMAGE
 from service.middleware import MIDDLEWARE
 from service.options import Options
 from service.payloads import (
@@ -39,6 +40,7 @@ GRACE_S = 30
 @bentoml.asgi_app(routes, path="/")
 @bentoml.service(
     name="DroneSeg",
+    image=IMAGE,
     workers=1,
     traffic={"timeout": settings.timeout_s + GRACE_S},
     # RequestLog writes its own line, with the request's id.

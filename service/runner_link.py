@@ -12,6 +12,7 @@ from bentoml.exceptions import BentoMLException
 from numpy.typing import NDArray
 
 from droneseg.errors import DroneSegError
+from droneseg.mode import Mode
 from droneseg.scene import draw_scene
 from service.errors import DeadlineExceeded, ModelNotReady, PredictionFailed
 from service.options import Options
@@ -100,12 +101,16 @@ class RunnerLink:
             return False
 
     async def _warm_up(self) -> bool:
-        """Run photos of the size of one window through the runner; whether all succeeded."""
+        """Run photos of the size of one window through the runner; whether all succeeded.
+
+        Both modes are to be warm, and `fast` is the one that most calls can be had of.
+        """
         scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
+        modes: list[Mode] = [*["fast"] * (WARM_UP_CALLS - 1), "exact"]
         try:
-            for _ in range(WARM_UP_CALLS):
+            for mode in modes:
                 deadline = time.monotonic() + settings.timeout_s
-                await self.segment(photo_for(scene, Options(), deadline))
+                await self.segment(photo_for(scene, Options(mode=mode), deadline))
             self.info = await self._runner.to_async.info()
         except (DroneSegError, BentoMLException, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("the warm-up failed and is tried again: %r", error)

@@ -17,6 +17,19 @@ def test_service_is_light() -> None:
     assert_light("service", also=("onnxruntime", "onnx"))
 
 
+@pytest.mark.parametrize("module", ["onnxruntime", "openvino"])
+def test_runtimes_keep_to_themselves_what_they_run(module: str) -> None:
+    code = (
+        f"import os, sys, droneseg.engines.{module}\n"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'], sys.modules['openvino_telemetry'])\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told, loaded = done.stdout.splitlines()
+    assert told == "1 None"
+    assert not any(name.startswith("openvino_telemetry.") for name in loaded.split())
+
+
 def assert_light(module: str, also: tuple[str, ...]) -> None:
     code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,6 +1,8 @@
 """Engines run the network; there is one file for each runtime."""
 
 import logging
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,6 +17,11 @@ from droneseg.bundle import Bundle
 from droneseg.engines.probes import check_probes
 from droneseg.errors import EngineMismatch, EngineNotInstalled
 from droneseg.mode import Mode, Precision
+
+# Both runtimes would tell their makers what they run, ONNX Runtime the hashes and names in a graph.
+# OpenVINO does without the package that does so.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Shipping: containers, Cloud Run, capacity."""
