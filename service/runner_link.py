@@ -103,12 +103,12 @@ class RunnerLink:
     async def _warm_up(self) -> bool:
         """Run photos of the size of one window through the runner; whether all succeeded.
 
-        Both modes are to be warm, and `fast` is the one that most calls can be had of.
+        Both modes are to be warm, and most calls can be had of the fast one.
         """
         scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
-        modes: list[Mode] = [*["fast"] * (WARM_UP_CALLS - 1), "exact"]
         try:
-            for mode in modes:
+            for call in range(WARM_UP_CALLS):
+                mode: Mode = "fast" if call else "exact"
                 deadline = time.monotonic() + settings.timeout_s
                 await self.segment(photo_for(scene, Options(mode=mode), deadline))
             self.info = await self._runner.to_async.info()
