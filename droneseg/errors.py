@@ -88,8 +88,15 @@ class WrongChannels(DroneSegError):
     code = "wrong_channels"
 
 
+class TooManyEdges(DroneSegError):
+    """The label map is too noisy, or too large, for polygons: they would take too much memory."""
+
+    status = 422
+    code = "too_many_edges"
+
+
 class PolygonsNotInstalled(DroneSegError):
-    """Polygons were asked for, but shapely is not installed."""
+    """Simplified polygons were asked for, but shapely is not installed."""
 
     status = 503
     code = "polygons_not_installed"

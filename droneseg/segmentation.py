@@ -5,7 +5,6 @@ import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from PIL import Image
 
 from droneseg.errors import InvalidArray
 from droneseg.plan import Label
+from droneseg.polygons import trace
 from droneseg.rle import column_runs
 
 OVERLAY_ALPHA = 0.45
@@ -103,12 +103,14 @@ class Segmentation:
             for class_id in self.classes_found
         }
 
-    def geojson(self, tolerance_px: float = 0.0, min_area_px: float = 0.0) -> dict[str, Any]:
-        """Polygons with holes, a GeoJSON FeatureCollection; see `droneseg.polygons.trace`."""
-        # shapely is not among the base requirements.
-        from droneseg.polygons import trace
-
-        return trace(self.labels, self.classes, tolerance_px, min_area_px)
+    def geojson(
+        self,
+        tolerance_px: float = 0.0,
+        min_area_px: float = 0.0,
+        max_edges: int | None = None,
+    ) -> str:
+        """Polygons with holes, the text of a GeoJSON FeatureCollection; see `polygons.trace`."""
+        return trace(self.labels, self.classes, tolerance_px, min_area_px, max_edges)
 
     def color(self) -> NDArray[np.uint8]:
         """The label map in the classes' colours, uint8 [H, W, 3]."""

@@ -2,17 +2,18 @@
 
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from pycocotools import mask as coco
 
-from droneseg.errors import InvalidArray
+from droneseg.errors import InvalidArray, TooManyEdges
 from droneseg.plan import Label
 from droneseg.scene import draw_scene
 from droneseg.segmentation import NOT_KEPT, Segmentation
@@ -30,14 +31,18 @@ def stripes() -> Segmentation:
     return Segmentation(labels.astype(np.uint8), CLASSES)
 
 
-def covered(segmentation: Segmentation, collection: dict[str, object]) -> NDArray[np.int64]:
+def polygons(segmentation: Segmentation, **options: float) -> list[dict[str, Any]]:
+    """The features of its GeoJSON."""
+    features: list[dict[str, Any]] = json.loads(segmentation.geojson(**options))["features"]
+    return features
+
+
+def covered(segmentation: Segmentation) -> NDArray[np.int64]:
     """How many polygons cover each pixel; all of them have the label of their pixels."""
     height, width = segmentation.labels.shape
     rows, columns = np.mgrid[:height, :width] + 0.5
     count = np.zeros((height, width), np.int64)
-    features = collection["features"]
-    assert isinstance(features, list)
-    for feature in features:
+    for feature in polygons(segmentation):
         polygon = shapely.from_geojson(json.dumps(feature["geometry"]))
         assert polygon.is_valid
         inside = shapely.contains_xy(polygon, columns, rows)
@@ -48,13 +53,15 @@ def covered(segmentation: Segmentation, collection: dict[str, object]) -> NDArra
 
 
 @given(LABEL_MAPS)
+@example(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 0]], np.uint8))
+@example(np.array([[1, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 1]], np.uint8))
 def test_polygons_cover_every_pixel_once(labels: NDArray[np.uint8]) -> None:
     segmentation = Segmentation(labels, CLASSES)
-    assert (covered(segmentation, segmentation.geojson()) == 1).all()
+    assert (covered(segmentation) == 1).all()
 
 
 def test_a_ring_has_a_hole() -> None:
-    features = RING.geojson()["features"]
+    features = polygons(RING)
     holes = {f["properties"]["name"]: len(f["geometry"]["coordinates"]) - 1 for f in features}
     assert holes == {"roof": 1, "road": 0}
     assert {f["properties"]["color"] for f in features} == {"#000001", "#000002"}
@@ -62,20 +69,38 @@ def test_a_ring_has_a_hole() -> None:
 
 def test_simplified_polygons_share_their_borders() -> None:
     segmentation = stripes()
-    exact, polygons = (
-        shapely.from_geojson([json.dumps(f["geometry"]) for f in collection["features"]])
-        for collection in (segmentation.geojson(), segmentation.geojson(tolerance_px=3))
+    exact, simple = (
+        shapely.from_geojson([json.dumps(f["geometry"]) for f in polygons(segmentation, **options)])
+        for options in ({}, {"tolerance_px": 3})
     )
-    assert (
-        shapely.get_num_coordinates(polygons).sum() < shapely.get_num_coordinates(exact).sum() / 2
-    )
-    assert shapely.coverage_is_valid(polygons)
-    assert shapely.area(polygons).sum() == pytest.approx(segmentation.labels.size)
+    assert shapely.coverage_is_valid(exact)
+    assert shapely.get_num_coordinates(simple).sum() < shapely.get_num_coordinates(exact).sum() / 2
+    assert shapely.coverage_is_valid(simple)
+    assert shapely.area(simple).sum() == pytest.approx(segmentation.labels.size)
+
+
+def test_too_many_edges_are_refused_before_anything_is_traced() -> None:
+    noise = Segmentation(np.indices((40, 50)).sum(0).astype(np.uint8) % 2, CLASSES)
+    edges = 40 * 49 + 39 * 50
+    assert len(polygons(noise, max_edges=edges)) == 40 * 50
+    with pytest.raises(TooManyEdges, match=f"{edges} pixel edges .* keep fewer `classes`"):
+        noise.geojson(max_edges=edges - 1)
+    assert not polygons(noise.keep([2]), max_edges=0)
+
+
+def test_holes_in_islands_in_holes_belong_to_their_own() -> None:
+    nested = np.full((9, 9), 1, np.uint8)
+    for inset in range(1, 5):
+        nested[inset:-inset, inset:-inset] = inset % 2 + 1
+    segmentation = Segmentation(np.hstack([nested, nested]), CLASSES)
+    assert (covered(segmentation) == 1).all()
+    holes = [len(f["geometry"]["coordinates"]) - 1 for f in polygons(segmentation)]
+    assert sorted(holes) == [0, 0, 1, 1, 1, 1, 1, 1, 2]
 
 
 def test_small_polygons_and_other_classes_are_left_out() -> None:
-    assert [f["properties"]["area_px"] for f in RING.geojson(min_area_px=2)["features"]] == [8]
-    kept = RING.keep([2]).geojson()["features"]
+    assert [f["properties"]["area_px"] for f in polygons(RING, min_area_px=2)] == [8]
+    kept = polygons(RING.keep([2]))
     assert [f["properties"]["name"] for f in kept] == ["road"]
 
 
