@@ -99,6 +99,6 @@ def _simplified(rings: Rings, tolerance_px: float) -> Iterator[str]:
         rings.points.astype(np.float64),
         indices=np.repeat(np.arange(len(rings.labels)), np.diff(rings.starts)),
     )
-    faces = shapely.polygons(lines, indices=np.cumsum(rings.areas_px > 0) - 1)
+    faces = shapely.polygons(np.array(lines), indices=np.cumsum(rings.areas_px > 0) - 1)
     simple = shapely.coverage_simplify(faces, tolerance_px, simplify_boundary=False)
     return iter(shapely.to_geojson(simple))

@@ -79,12 +79,14 @@ class _View:
     def next(self, index: Indices) -> Indices:
         """The same pixels, counted in the view of one turn more."""
         row, column = np.divmod(index, self.width)
-        return (self.width - 1 - column) * self.height + row
+        turned: Indices = (self.width - 1 - column) * self.height + row
+        return turned
 
     def previous(self, index: Indices) -> Indices:
         """The same pixels, counted in the view of one turn less."""
         row, column = np.divmod(index, self.width)
-        return column * self.height + self.height - 1 - row
+        turned: Indices = column * self.height + self.height - 1 - row
+        return turned
 
     def opposite(self, index: Indices) -> Indices:
         """The same pixels, counted in the view that stands on its head."""
@@ -148,7 +150,7 @@ def _walk(successors: Indices) -> tuple[Indices, Indices]:
 
     A ring starts with its first run from above.
     """
-    follow = memoryview(successors)
+    follow = successors.data
     seen = bytearray(len(follow))
     # Lists would hold an object for each number.
     order, starts = array("q"), array("q")
@@ -210,7 +212,8 @@ class _Hanging:
         nearest = columns[np.searchsorted(columns, column * top.height + row, side="right") - 1]
         found_column, found_row = np.divmod(nearest, top.height)
         found = found_row * top.width + found_column
-        return self._rings[np.searchsorted(top.first, found, side="right") - 1]
+        rings: Indices = self._rings[np.searchsorted(top.first, found, side="right") - 1]
+        return rings
 
 
 def _find_outlines(outlines: Indices, holes: Indices, hanging: _Hanging) -> None:

@@ -42,6 +42,7 @@ class Limits(BaseModel):
     max_pixels: int
     max_images: int
     max_queue: int
+    max_polygon_edges: int
     timeout_s: float
 
 

@@ -12,6 +12,7 @@ from droneseg.errors import (
     BrokenImage,
     DroneSegError,
     ImageTooLarge,
+    TooManyEdges,
     UnsupportedImage,
     WrongChannels,
 )
@@ -44,6 +45,7 @@ PREDICTION = (
     BrokenImage,
     WrongChannels,
     errors.UnknownClass,
+    TooManyEdges,
     errors.QueueFull,
     errors.PredictionFailed,
     errors.ModelNotReady,

@@ -2,9 +2,9 @@
 
 import base64
 import binascii
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 from starlette.responses import JSONResponse
 
 from droneseg.errors import DroneSegError
@@ -85,9 +85,11 @@ class Prediction(BaseModel):
     classes: list[ClassArea]
     timings_ms: Timings
     model: ServedModel
-    polygons: Annotated[dict[str, Any] | None, Field(description="a GeoJSON FeatureCollection")] = (
-        None
-    )
+    polygons: Annotated[
+        str | None,
+        WithJsonSchema({"type": "object", "description": "a GeoJSON FeatureCollection"}),
+        Field(description="its text, which goes into the answer as it is"),
+    ] = None
     rle: list[Rle] | None = None
     probabilities: Annotated[str | None, Field(description="base64 of an npz")] = None
     confidence: float | None = None
@@ -97,7 +99,8 @@ class Prediction(BaseModel):
 
         They cannot be null: BentoML's client would stumble over a list that is.
         """
-        return self.model_dump_json(exclude_unset=True)
+        text = self.model_dump_json(exclude_unset=True, exclude={"polygons"})
+        return text if self.polygons is None else f'{text[:-1]},"polygons":{self.polygons}}}'
 
 
 class ErrorAnswer(BaseModel):

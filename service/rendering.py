@@ -11,6 +11,7 @@ from droneseg.segmentation import Segmentation
 from service.errors import UnknownClass
 from service.options import Options
 from service.payloads import ClassArea, Rle
+from service.settings import settings
 
 
 def kept_ids(options: Options, labels: tuple[Label, ...]) -> set[int] | None:
@@ -43,7 +44,9 @@ def render(
         "classes": _areas(segmentation, options.gsd_cm),
     }
     if options.polygons:
-        fields["polygons"] = segmentation.geojson(options.tolerance_px, options.min_area_px)
+        fields["polygons"] = segmentation.geojson(
+            options.tolerance_px, options.min_area_px, settings.max_polygon_edges
+        )
     if options.rle:
         fields["rle"] = _rle(segmentation)
     if options.probabilities:

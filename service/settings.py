@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     small_pixels: Annotated[
         int, Field(gt=0, description="photos of more pixels go one by one, beside the batches")
     ] = 1024 * 1024
+    max_polygon_edges: Annotated[
+        int, Field(gt=0, description="label maps with more pixel edges between classes get none")
+    ] = 1_000_000
     timeout_s: Annotated[
         float, Field(gt=0, description="a request that takes longer is given up")
     ] = 600

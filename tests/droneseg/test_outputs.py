@@ -31,7 +31,7 @@ def stripes() -> Segmentation:
     return Segmentation(labels.astype(np.uint8), CLASSES)
 
 
-def polygons(segmentation: Segmentation, **options: float) -> list[dict[str, Any]]:
+def polygons(segmentation: Segmentation, **options: Any) -> list[dict[str, Any]]:
     """The features of its GeoJSON."""
     features: list[dict[str, Any]] = json.loads(segmentation.geojson(**options))["features"]
     return features

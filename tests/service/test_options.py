@@ -90,8 +90,7 @@ def test_every_route_has_every_option(server: Server, expected: Segmentation, po
     }
     answer = post(server, **options).json()
     assert answer["confidence"] == pytest.approx(expected.confidence)
-    polygons = json.loads(json.dumps(expected.geojson(1, 4)))
-    assert answer["polygons"] == polygons
+    assert answer["polygons"] == json.loads(expected.geojson(1, 4))
     runs = {entry["id"]: entry["counts"] for entry in answer["rle"]}
     assert runs == {class_id: rle["counts"] for class_id, rle in expected.rle().items()}
     npz = io.BytesIO(base64.b64decode(answer["probabilities"]))
