@@ -21,8 +21,7 @@ from tqdm import tqdm
 
 import droneseg.predictor
 from benchmarks.machine import describe, signature, write_results
-from benchmarks.memory import large_scene
-from benchmarks.photos import jpeg
+from benchmarks.photos import jpeg, large_scene
 from benchmarks.stopwatch import Stopwatch
 from droneseg.bundle import DEFAULT_MODEL, Bundle
 from droneseg.images import decode_image

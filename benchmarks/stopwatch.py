@@ -1,7 +1,7 @@
 """Stopwatch: how long each stage runs, without the stages that it calls."""
 
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -26,7 +26,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         """Start at zero."""
-        self.seconds: Counter[str] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
         self._running = _Running()
 
     def reset(self) -> None:
