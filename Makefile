@@ -38,7 +38,7 @@ format: $(VENV)/installed-dev  ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/installed-test model  ## Compare with nnU-Net's predictor.
+bench: $(VENV)/installed-test model  ## Compare with nnU-Net's predictor; about an hour on two cores.
 	$(BIN)/python -m benchmarks.latency
 
 compatibility: $(VENV)/installed-test  ## Measure the matrix of models for docs/compatibility.md.

@@ -7,7 +7,7 @@ and so are those of the background's colour: nnU-Net's class 0 stands for what n
 import argparse
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -33,12 +33,8 @@ def main() -> None:
     labels = InferencePlan.load(options.model / "plan.json").labels
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     for photo in tqdm(options.images, unit="photo"):
-        mask = read_rgb((options.masks / f"{photo.stem}.png").read_bytes())
-        truth = class_ids(mask, labels[1:])
         predicted = class_ids(read_rgb(post(options.url, photo)), labels)
-        counted = truth != IGNORED
-        pairs = truth[counted].astype(np.int64) * len(labels) + predicted[counted]
-        confusion += np.bincount(pairs, minlength=confusion.size).reshape(confusion.shape)
+        confusion += confused(predicted, options.masks / f"{photo.stem}.png", labels)
     print("\n".join(report(confusion, labels)))
 
 
@@ -64,17 +60,43 @@ def class_ids(colors: NDArray[np.uint8], labels: tuple[Label, ...]) -> NDArray[n
     return ids
 
 
+def confused(
+    predicted: NDArray[np.uint8], mask: Path, labels: tuple[Label, ...]
+) -> NDArray[np.int64]:
+    """Pixels by the class of the mask, a file, and by the predicted one: [K, K]."""
+    truth = class_ids(read_rgb(mask.read_bytes()), labels[1:])
+    counted = truth != IGNORED
+    pairs = truth[counted].astype(np.int64) * len(labels) + predicted[counted]
+    return np.bincount(pairs, minlength=len(labels) ** 2).reshape(len(labels), len(labels))
+
+
+def mean_iou(
+    predictions: Sequence[NDArray[np.uint8]], masks: Sequence[Path], labels: tuple[Label, ...]
+) -> float:
+    """The mean over the classes that the masks have, of all photos together."""
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    for predicted, mask in zip(predictions, masks, strict=True):
+        confusion += confused(predicted, mask, labels)
+    ious, annotated = _ious(confusion)
+    return float(ious[annotated].mean())
+
+
+def _ious(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Of each class, and whether the masks have it."""
+    hits = confusion.diagonal()
+    unions = confusion.sum(axis=0) + confusion.sum(axis=1) - hits
+    return hits / np.maximum(unions, 1), confusion.sum(axis=1) > 0
+
+
 def report(confusion: NDArray[np.int64], labels: tuple[Label, ...]) -> Iterator[str]:
     """A Markdown table; classes that the masks do not have are left out."""
     yield "| class | IoU |\n| --- | --- |"
-    hits = confusion.diagonal()
-    unions = confusion.sum(axis=0) + confusion.sum(axis=1) - hits
-    annotated = confusion.sum(axis=1) > 0
+    ious, annotated = _ious(confusion)
     for label in labels:
         if annotated[label.id]:
-            yield f"| {label.name} | {hits[label.id] / unions[label.id]:.3f} |"
-    yield f"| mean | {(hits[annotated] / unions[annotated]).mean():.3f} |"
-    yield f"\nAccuracy {hits.sum() / confusion.sum():.3f}"
+            yield f"| {label.name} | {ious[label.id]:.3f} |"
+    yield f"| mean | {ious[annotated].mean():.3f} |"
+    yield f"\nAccuracy {confusion.diagonal().sum() / confusion.sum():.3f}"
 
 
 if __name__ == "__main__":

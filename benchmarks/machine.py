@@ -23,13 +23,19 @@ def describe() -> dict[str, Any]:
     """Processor, GPU, cores, versions, commit and day."""
     return {
         "processor": processor(),
-        "gpu": _gpu(),
+        "gpu": gpu(),
         "cores": available_cores(),
         "python": platform.python_version(),
         "versions": _versions(),
         "commit": _commit(),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def machine_name(machine: dict[str, Any]) -> str:
+    """What results of one machine have in common: its GPU, or processor and cores."""
+    gpu_name, _, _ = (machine["gpu"] or "").partition(",")
+    return gpu_name or f"{machine['processor']}, {machine['cores']} cores"
 
 
 def signature(machine: dict[str, Any]) -> str:
@@ -58,8 +64,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _gpu() -> str | None:
-    """The name of the first GPU, by its driver's own tool."""
+def gpu() -> str | None:
+    """The first GPU and its driver, by the driver's own tool; None if there is none."""
     try:
         done = _run("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
     except FileNotFoundError:

@@ -16,6 +16,7 @@ from nnunetv2.inference.export_prediction import (
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor
 from numpy.typing import NDArray
+from torch import nn
 
 from droneseg.normalization import ImageArray
 from export.errors import ProofFailed
@@ -39,11 +40,23 @@ class Prediction:
 
 
 class Reference:
-    """nnUNetPredictor with its default settings, on the CPU; an ensemble of several models."""
+    """nnUNetPredictor with its default settings; an ensemble of several models."""
 
-    def __init__(self, *models: TrainedModel):
-        """Hand nnU-Net's predictor the networks, whatever trainer class made them."""
-        self._predictors = [_predictor(model) for model in models]
+    def __init__(self, *models: TrainedModel, device: str = "cpu", mirroring: bool = True):
+        """Hand nnU-Net's predictor the networks, whatever trainer class made them.
+
+        Args:
+            models: at least one.
+            device: PyTorch's name for it; on `cuda` nnU-Net computes in float16.
+            mirroring: over the model's axes, as nnU-Net does if not told otherwise.
+        """
+        self._predictors = [_predictor(model, device, mirroring=mirroring) for model in models]
+
+    @property
+    def network(self) -> nn.Module:
+        """The first model's, on its device; compiled if `nnUNet_compile` was set."""
+        network: nn.Module = self._predictors[0].network
+        return network
 
     def predict(self, image: ImageArray, *, float32: bool) -> Prediction:
         """Predict a photo, uint8, uint16 or float32 [H, W, C].
@@ -81,10 +94,12 @@ class Reference:
         return labels
 
 
-def _predictor(model: TrainedModel) -> nnUNetPredictor:
+def _predictor(model: TrainedModel, device: str, *, mirroring: bool) -> nnUNetPredictor:
     # It prints that a CPU is no GPU.
     with redirect_stdout(io.StringIO()):
-        predictor = nnUNetPredictor(device=torch.device("cpu"), allow_tqdm=False)
+        predictor = nnUNetPredictor(
+            device=torch.device(device), use_mirroring=mirroring, allow_tqdm=False
+        )
     predictor.manual_initialization(
         model.networks()[0],
         model.plans,

@@ -1,6 +1,6 @@
 """The service with an engine that returns at once, to measure everything but the network.
 
-bentoml serve benchmarks.instant:DroneSeg
+bentoml serve benchmarks.serving.instant:DroneSeg
 """
 
 import numpy as np

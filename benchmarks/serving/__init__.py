@@ -1,0 +1,1 @@
+"""Services under load: ours, and what teams write by hand."""
