@@ -39,10 +39,11 @@ def main() -> None:
     results = Results(options.output)
     results.runs[run] = machine
     reasons = {row: ROWS[row].unusable() for row in ROWS}
-    results.machines[name] = {
-        "unusable": {row: reason for row, reason in reasons.items() if reason},
-        "peaks": measured_peaks(torch_device()),
-    }
+    results.note_machine(
+        name,
+        {row: reason for row, reason in reasons.items() if reason},
+        measured_peaks(torch_device()),
+    )
     rows = [row for row in ROWS if row in {*options.rows, REFERENCE} and reasons[row] is None]
     bench = Bench(options, results, name, run, rows)
     with tempfile.TemporaryDirectory() as folder:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from typing import TypedDict
 
 import numpy as np
 
@@ -10,6 +11,14 @@ from droneseg.machine import available_cores
 from droneseg.mode import Precision
 
 Product = Callable[[], object]
+
+
+class Peak(TypedDict):
+    """The best of all kernels."""
+
+    gflops: float
+    kernel: str
+
 
 SIDE = 2048
 # A convolution as in a U-Net: the kernels for these are tuned best.
@@ -19,16 +28,16 @@ CONV_GFLOP = 2 * (CHANNELS * PIXELS * KERNEL) ** 2 / 1e9
 REPEATS = 12
 
 
-def measured_peaks(device: str) -> dict[Precision, dict[str, float | str]]:
+def measured_peaks(device: str) -> dict[str, Peak]:
     """The best GFLOP/s that any kernel at hand reaches in each precision, and which that is.
 
     Args:
         device: `cpu` or `cuda`.
     """
-    peaks: dict[Precision, dict[str, float | str]] = {}
+    peaks: dict[str, Peak] = {}
     for precision, kernel, gflop, product in _products(device):
         reached = gflop / _fastest_s(product)
-        if reached > float(peaks.get(precision, {}).get("gflops", 0)):
+        if precision not in peaks or reached > peaks[precision]["gflops"]:
             peaks[precision] = {"gflops": reached, "kernel": kernel}
     return peaks
 

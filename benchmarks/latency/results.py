@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.latency.columns import TILE, TILES
 from benchmarks.latency.interval import MedianInterval, median_interval
 from benchmarks.latency.models import Model
+from benchmarks.latency.peak import Peak
 from benchmarks.latency.rounds import Timings, labels_equal
 from benchmarks.latency.rows import REFERENCE
 from benchmarks.machine import RESULTS
@@ -123,6 +124,14 @@ class Results:
     def cells(self) -> list[Cell]:
         """All of them."""
         return list(self._cells.values())
+
+    def note_machine(self, name: str, unusable: dict[str, str], peaks: dict[str, Peak]) -> None:
+        """What cannot be run there, and the best peaks that were ever seen."""
+        best = dict(self.machines.get(name, {}).get("peaks", {}))
+        for precision, peak in peaks.items():
+            if precision not in best or peak["gflops"] > best[precision]["gflops"]:
+                best[precision] = peak
+        self.machines[name] = {"unusable": unusable, "peaks": best}
 
     def add(self, new: Cell) -> None:
         """Put a cell in, in the place of what an earlier run measured there."""

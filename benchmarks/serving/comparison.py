@@ -152,10 +152,11 @@ class Comparison:
         }
 
 
-def latencies_of(outcome: Outcome) -> dict[str, float | list[float]]:
+def latencies_of(outcome: Outcome) -> dict[str, Any]:
     """Percentiles, in seconds, and the latencies themselves."""
     cuts = quantiles(outcome.latencies_s, n=100, method="inclusive")
     return {
+        "requests": len(outcome.latencies_s),
         "p50_s": cuts[49],
         "p95_s": cuts[94],
         "p99_s": cuts[98],

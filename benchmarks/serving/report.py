@@ -45,9 +45,9 @@ def _closed(part: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         "| service | photos/s | of the rate without a server | times FastAPI on nnUNetPredictor "
-        "| p50 | p95 | p99 | mean batch | errors | labels as expected | 1,000 images |"
+        "| p50 | p95 | p99 | mean batch | answers | errors | labels as expected | 1,000 images |"
     )
-    yield "| --- " * 11 + "|"
+    yield "| --- " * 12 + "|"
     for name, seen in services.items():
         service = SERVICES[name]
         values = [
@@ -57,6 +57,7 @@ def _closed(part: dict[str, Any]) -> Iterator[str]:
             f"{seen['rate'] / slowest:.1f}" if slowest else "",
             *(f"{seen[cut]:.2f} s" for cut in ("p50_s", "p95_s", "p99_s")),
             f"{seen['batch_size']:.1f}" if seen["batch_size"] else "",
+            str(seen["requests"]),
             str(seen["errors"]),
             f"{seen['labels_equal']:.3%}",
             f"${where.dollars(seen['rate']):.3f}",
@@ -73,14 +74,14 @@ def _closed(part: dict[str, Any]) -> Iterator[str]:
 
 def _open(part: dict[str, Any]) -> Iterator[str]:
     yield "## Requests that come by themselves, at random times\n"
-    yield "| service | offered, photos/s | answered | p50 | p95 | p99 | errors |"
-    yield "| --- " * 7 + "|"
+    yield "| service | offered, photos/s | answered | p50 | p95 | p99 | answers | errors |"
+    yield "| --- " * 8 + "|"
     for name, points in part["services"].items():
         for seen in points:
             yield (
                 f"| {SERVICES[name].title} | {seen['offered']:.2f} ({seen['share']:.0%}) "
                 f"| {seen['rate']:.2f} | {seen['p50_s']:.2f} s | {seen['p95_s']:.2f} s "
-                f"| {seen['p99_s']:.2f} s | {seen['errors']} |"
+                f"| {seen['p99_s']:.2f} s | {seen['requests']} | {seen['errors']} |"
             )
     yield "\nIn brackets: of the rate that the service reached in the closed loop."
 
