@@ -7,6 +7,8 @@ from benchmarks.plots import COLORS, figure, save
 from benchmarks.serving.comparison import COMPARED_OPEN, SERVICES
 from droneseg.mode import Mode
 
+TICKS_S = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+ROOM_FOR_LEGEND = 4
 PANELS: tuple[Mode, ...] = ("exact", "fast")
 
 
@@ -29,9 +31,13 @@ def draw(report: dict[str, Any], path: Path) -> None:
         axis.axvline(report["closed"]["offline_rate"][mode], color="#222222", linestyle=":")
         axis.set_title(mode)
         axis.set_yscale("log")
+        lowest, highest = axis.get_ylim()
+        axis.set_yticks(TICKS_S, [f"{tick:g}" for tick in TICKS_S])
+        axis.minorticks_off()
+        axis.set_ylim(lowest, highest * ROOM_FOR_LEGEND)
         axis.set_xlim(left=0)
         axis.set_xlabel("photos of 512 x 512 a second")
-        axis.legend(frameon=False, fontsize=8)
+        axis.legend(frameon=False, fontsize=8, loc="upper left")
     axes[0].set_ylabel("seconds: median, and up to p95")
     clients = report["closed"]["clients"]
     sheet.supxlabel(

@@ -41,7 +41,7 @@ def _closed(part: dict[str, Any]) -> Iterator[str]:
     yield (
         "Without a server, at its best batch size: "
         + ", ".join(f"{mode} {rate:.2f} photos/s" for mode, rate in offline.items())
-        + f". Medians of {part['rounds']} rounds.\n"
+        + f". Rounds, of which the medians are given: {part['rounds']}.\n"
     )
     yield (
         "| service | photos/s | of the rate without a server | times FastAPI on nnUNetPredictor "
@@ -67,8 +67,8 @@ def _closed(part: dict[str, Any]) -> Iterator[str]:
     yield (
         f"\nPrices: {where.name} that is always busy, list prices of {prices.DATED} "
         f"({prices.SOURCE}). Expected labels are those of the Predictor in the same mode; of "
-        "nnUNetPredictor, which adds up in float16, those of the exact mode; the photo with the "
-        f"fewest equal ones is named. The generator took at most {most:.0%} of a core."
+        "nnUNetPredictor, which adds up in float16, those of the exact mode; of the photo with the "
+        f"fewest equal ones. The generator took at most {most:.0%} of a core."
     )
 
 
