@@ -60,7 +60,7 @@ class Bench:
 
     Attributes:
         machine: its name.
-        run: the run's.
+        run_name: by which its cells name it.
         rows: those that were chosen and can be run, the reference first.
     """
 
@@ -76,25 +76,20 @@ class Bench:
         columns = [known[key] for key in known if key in {*self.options.columns, REAL}]
         paths = {c.key: [] if c.is_tile else c.write(folder / c.key) for c in columns}
         mirroring = [choice == "on" for choice in self.options.mirroring]
+        limits = Limits(self.options.repeats, self.options.budget_s, self.options.longest_s)
         with tqdm(total=len(models) * len(mirroring) * len(columns), unit="column") as bar:
             for model, mirrored in product(models, mirroring):
                 with self._workers(model, mirroring=mirrored) as workers:
                     for column in columns:
                         bar.set_description(f"{model.key}, {column.title}")
-                        bar.update()
-                        if column.is_tile and mirrored is not mirroring[0]:
-                            continue
+                        once = mirrored is mirroring[0]
                         # A random network has nothing to say about real photos.
-                        if column.key == REAL and model.key != BUNDLE:
-                            continue
-                        timings = measure_column(
-                            workers, column, paths[column.key], self._limits, bar.set_postfix_str
-                        )
-                        self._note(model, column, timings, mirroring=mirrored)
-
-    @property
-    def _limits(self) -> Limits:
-        return Limits(self.options.repeats, self.options.budget_s, self.options.longest_s)
+                        if once if column.is_tile else column.key != REAL or model.key == BUNDLE:
+                            timings = measure_column(
+                                workers, column, paths[column.key], limits, bar.set_postfix_str
+                            )
+                            self._note(model, column, timings, mirroring=mirrored)
+                        bar.update()
 
     @contextmanager
     def _workers(self, model: Model, *, mirroring: bool) -> Iterator[dict[str, Worker]]:

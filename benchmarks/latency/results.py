@@ -134,8 +134,12 @@ class Results:
         self.machines[name] = {"unusable": unusable, "peaks": best}
 
     def add(self, new: Cell) -> None:
-        """Put a cell in, in the place of what an earlier run measured there."""
-        self._cells[new.key] = new
+        """Put a cell in, in the place of what an earlier run measured there.
+
+        That stays if this run had no time for it.
+        """
+        if new.median_s is not None or new.key not in self._cells:
+            self._cells[new.key] = new
 
     def save(self) -> None:
         """Write the file, without runs of which no cell is left."""

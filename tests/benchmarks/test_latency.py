@@ -50,6 +50,7 @@ def test_a_later_run_replaces_the_cells_that_it_measured(tmp_path: Path) -> None
     for cell in (old, replace(old, column="tiles"), replace(old, machine="there")):
         results.add(cell)
     results.add(replace(old, run="second", median_s=1.0))
+    results.add(replace(old, run="third", median_s=None, skipped="would take about 900 s"))
     results.save()
     again = {(cell.machine, cell.column): cell for cell in Results(tmp_path).cells}
     assert len(again) == 3
