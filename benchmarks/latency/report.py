@@ -33,6 +33,11 @@ class Table:
         """The cell there, if there is one."""
         return self._cells.get((row, column, mirroring))
 
+    def others(self) -> tuple[float, float]:
+        """The least and the most that other processes took."""
+        shares = [cell.others_share for cell in self._cells.values() if cell.median_s]
+        return min(shares, default=0), max(shares, default=0)
+
     def columns(self, mirroring: bool) -> list[str]:  # noqa: FBT001
         """Columns of photos that have cells."""
         there = {column for _, column, mirrored in self._cells if mirrored is mirroring}
@@ -63,6 +68,11 @@ def _lines(results: Results) -> Iterator[str]:
                 yield from _times(table, mirroring=mirroring)
             yield from _network(table, about["peaks"])
             yield from _besides(table)
+            yield (
+                "\nOther processes took "
+                + " to ".join(f"{share:.0%}" for share in table.others())
+                + " of the cores meanwhile, from column to column."
+            )
         yield from (
             f"\nNot run: {ROWS[row].title}: {reason}." for row, reason in about["unusable"].items()
         )

@@ -34,6 +34,7 @@ class Cell:
         network_runs: tiles that went through the network.
         gflops: of the network alone.
         peak_mb: VmHWM of the row's process.
+        others_share: of the cores, taken by processes that are not ours meanwhile.
     """
 
     machine: str
@@ -51,6 +52,7 @@ class Cell:
     network_runs: int | None = None
     gflops: float | None = None
     peak_mb: int | None = None
+    others_share: float = 0.0
     skipped: str | None = None
 
     @property
@@ -90,6 +92,7 @@ class Place:
             network_runs=timing.network_runs,
             gflops=self.model.gigaflops_a_tile / median_s if alone and median_s else None,
             peak_mb=timing.peak_mb,
+            others_share=timing.others_share,
             skipped=skipped,
         )
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from benchmarks.latency.columns import TILES, Column
 from benchmarks.latency.rows import REFERENCE
 from benchmarks.latency.worker import Done, Worker, WorkerFailed
+from benchmarks.others import Others
 
 MB = 1_000_000
 
@@ -37,6 +38,7 @@ class Timings:
         precision: what its network computes in.
         seconds: of each round; in the column of tiles of a batch, for a tile.
         skipped: why there are none.
+        others_share: of the cores, taken by processes that are not ours meanwhile.
     """
 
     precision: str
@@ -45,6 +47,7 @@ class Timings:
     network_runs: int = 0
     peak_mb: int = 0
     skipped: str | None = None
+    others_share: float = 0.0
 
     def take(self, done: Done, *, of_a_batch: bool) -> None:
         """Note a round."""
@@ -73,6 +76,7 @@ def measure_column(
     timings = {row: Timings(worker.precision) for row, worker in workers.items()}
     if paths:
         _leave_out_slow(workers, timings, paths, limits.longest_s)
+    others = Others()
     spent_s = 0.0
     for done_rounds in range(limits.repeats + 1):
         if done_rounds and spent_s + spent_s / done_rounds > limits.budget_s:
@@ -82,6 +86,7 @@ def measure_column(
                 tell(f"{row}, round {done_rounds}")
                 spent_s += _one_round(worker, timings[row], column, paths)
     for timing in timings.values():
+        timing.others_share = others.share()
         if len(timing.seconds) > 1:
             del timing.seconds[0]
     return timings

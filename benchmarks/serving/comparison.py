@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from benchmarks.others import Others
 from benchmarks.serving.load import Load, Outcome, generate
 from benchmarks.serving.offline import Offline
 from benchmarks.serving.photos import PHOTOS, write_labels
@@ -139,7 +140,9 @@ class Comparison:
             before = batch_sizes(client)
             url = f"{str(client.base_url).rstrip('/')}{service.path}"
             load = Load(url=url, folder=str(known), photos=PHOTOS, warm_up=PHOTOS // 2, **what)
+            others = Others()
             outcome = generate(load)
+            others_share = others.share()
             after = batch_sizes(client)
         batches = after[1] - before[1]
         return {
@@ -147,6 +150,7 @@ class Comparison:
             "errors": len(outcome.errors),
             "labels_equal": outcome.labels_equal,
             "generator_cpu_share": outcome.cpu_s / outcome.seconds,
+            "others_share": others_share,
             "batch_size": (after[0] - before[0]) / batches if batches else None,
             **latencies_of(outcome),
         }
@@ -174,6 +178,7 @@ def _together(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
         "errors": sum(outcome["errors"] for outcome in outcomes),
         "labels_equal": min(outcome["labels_equal"] for outcome in outcomes),
         "generator_cpu_share": max(outcome["generator_cpu_share"] for outcome in outcomes),
+        "others_share": max(outcome["others_share"] for outcome in outcomes),
         "batch_size": median(sizes) if sizes else None,
         **latencies_of(every),
     }

@@ -64,11 +64,13 @@ def _closed(part: dict[str, Any]) -> Iterator[str]:
         ]
         yield f"| {' | '.join(values)} |"
     most = max(seen["generator_cpu_share"] for seen in services.values())
+    others = max(seen["others_share"] for seen in services.values())
     yield (
         f"\nPrices: {where.name} that is always busy, list prices of {prices.DATED} "
         f"({prices.SOURCE}). Expected labels are those of the Predictor in the same mode; of "
         "nnUNetPredictor, which adds up in float16, those of the exact mode; of the photo with the "
-        f"fewest equal ones. The generator took at most {most:.0%} of a core."
+        f"fewest equal ones. The generator took at most {most:.0%} of a core, "
+        f"processes that do not belong here at most {others:.0%} of all cores."
     )
 
 

@@ -79,6 +79,7 @@ def test_rows_are_measured_and_compared(
     assert ours["labels_equal"] > 0.999
     assert ours["times_faster"]["low"] <= ours["times_faster"]["median"]
     assert ours["network_runs"] == cells["nnunet", "photos"]["network_runs"] > 1
+    assert 0 <= ours["others_share"] <= 1
     assert ours["peak_mb"] < cells["nnunet", "photos"]["peak_mb"]
     (machine,) = report["machines"].values()
     assert machine["peaks"]["fp32"]["gflops"] > 0
