@@ -117,11 +117,36 @@ def _overlap(start: int, patch_px: int, size_px: int) -> tuple[slice, slice]:
     return slice(first, last), slice(first - start, last - start)
 
 
+@dataclass(frozen=True, slots=True)
+class _Strip:
+    """Sums of logits, float32 [K, patch height, width], and of weights, of some columns."""
+
+    left: int
+    sums: Float32Array
+    totals: Float32Array
+
+    @classmethod
+    def between(cls, left: int, right: int, heads: int, height: int, xp: ModuleType) -> "_Strip":
+        shape = (height, right - left)
+        return cls(left, xp.zeros((heads, *shape), np.float32), xp.zeros(shape, np.float32))
+
+    @property
+    def right(self) -> int:
+        return self.left + self.totals.shape[1]
+
+    def overlap(self, left: int, width: int) -> tuple[slice, slice]:
+        """The columns that it shares with a window: its own, and the window's."""
+        return _overlap(left - self.left, width, self.right - self.left)
+
+
 class Stitcher:
     """Adds up weighted windows and hands on rows of averaged logits as soon as they are complete.
 
     Windows come row by row, so only one patch height of rows is ever held, as a ring:
     heads x patch height x canvas width floats. nnU-Net holds the whole canvas, in float16.
+
+    On a CPU the canvas is cut into strips wherever a window begins or ends: a window's part of a
+    strip lies together in memory, where rows of the whole canvas would be a page apart.
     """
 
     def __init__(  # noqa: PLR0913
@@ -145,13 +170,15 @@ class Stitcher:
             images: how many logits were added up for each; a power of two.
             xp: the array library of the logits.
         """
-        width = tiling.canvas[1]
-        self._patch_height, self._patch_width = tiling.patch_size
+        self._height, self._width = tiling.patch_size
         self._weights = weights
         # Instead of dividing the logits, which would be as exact.
         self._weights_in_total = weights * np.float32(images)
-        self._sums = xp.zeros((heads, self._patch_height, width), np.float32)
-        self._totals = xp.zeros((self._patch_height, width), np.float32)
+        self._strips = [
+            _Strip.between(left, right, heads, self._height, xp)
+            for left, right in itertools.pairwise(_edges(tiling, xp))
+        ]
+        self._rows = xp.empty((heads, self._height, tiling.canvas[1]), np.float32)
         self._blocks = cache_blocks(xp, heads)
         self._sink = sink
         self._top = 0
@@ -167,32 +194,49 @@ class Stitcher:
         top, left = corner
         if top > self._top:
             self._release(top - self._top)
-        columns = slice(left, left + self._patch_width)
-        parts = self._parts(top, self._patch_height)
+        parts = self._parts(top, self._height)
+        strips = [
+            (strip, *strip.overlap(left, self._width))
+            for strip in self._strips
+            if strip.left < left + self._width and left < strip.right
+        ]
         for block in self._blocks:
             logits[block] *= self._weights
+            for strip, own, columns in strips:
+                for ring, rows in parts:
+                    strip.sums[block, ring, own] += logits[block, rows, columns]
+        for strip, own, columns in strips:
             for ring, rows in parts:
-                self._sums[block, ring, columns] += logits[block, rows]
-        for ring, rows in parts:
-            self._totals[ring, columns] += self._weights_in_total[rows]
+                strip.totals[ring, own] += self._weights_in_total[rows, columns]
         self._missing -= 1
         if self.finished:
-            self._release(self._patch_height)
+            self._release(self._height)
 
-    def _release(self, rows: int) -> None:
+    def _release(self, count: int) -> None:
         """Hand on the upper rows, which no later window touches, and begin them anew."""
-        for ring, band in self._parts(self._top, rows):
-            self._sums[:, ring] /= self._totals[ring]
-            self._sink(self._top + band.start, self._sums[:, ring])
-            self._sums[:, ring] = 0
-            self._totals[ring] = 0
-        self._top += rows
+        for ring, band in self._parts(self._top, count):
+            rows = self._rows[:, : band.stop - band.start]
+            for strip in self._strips:
+                whole = rows[..., strip.left : strip.right]
+                np.divide(strip.sums[:, ring], strip.totals[ring], out=whole)
+                strip.sums[:, ring] = 0
+                strip.totals[ring] = 0
+            self._sink(self._top + band.start, rows)
+        self._top += count
 
-    def _parts(self, top: int, rows: int) -> list[tuple[slice, slice]]:
+    def _parts(self, top: int, count: int) -> list[tuple[slice, slice]]:
         """Where canvas rows lie in the ring, and which of them: in two parts if it wraps."""
-        first = top % self._patch_height
-        upper = min(rows, self._patch_height - first)
+        first = top % self._height
+        upper = min(count, self._height - first)
         parts = [(slice(first, first + upper), slice(0, upper))]
-        if upper < rows:
-            parts.append((slice(0, rows - upper), slice(upper, rows)))
+        if upper < count:
+            parts.append((slice(0, count - upper), slice(upper, count)))
         return parts
+
+
+def _edges(tiling: Tiling, xp: ModuleType) -> list[int]:
+    """Where strips begin and end: with the windows, or all together on a GPU."""
+    if xp is not np:
+        return [0, tiling.canvas[1]]
+    starts, width = tiling.starts[1], tiling.patch_size[1]
+    return sorted({start + edge for start in starts for edge in (0, width)})
