@@ -67,10 +67,18 @@ class UnknownClass(DroneSegError):
 
 
 class QueueFull(DroneSegError):
-    """As many photos as allowed wait already."""
+    """As many photos, or bytes of them, as allowed wait already."""
 
     status = 429
     code = "queue_full"
+
+
+class ClientClosedRequest(DroneSegError):
+    """The client went away before its answer; it is in logs and metrics alone."""
+
+    # As nginx calls it.
+    status = 499
+    code = "client_closed_request"
 
 
 class ModelNotReady(DroneSegError):

@@ -26,15 +26,15 @@ from service.payloads import (
 from service.pixel_budget import PixelBudget
 from service.plan import CHANNELS, plan
 from service.queue import Queue
-from service.rendering import kept_ids, render
+from service.rendering import Renderer, kept_ids
 from service.request_id import REQUEST_ID
 from service.routes import prediction_response, routes
 from service.runner import Runner
-from service.runner_link import RunnerLink, photo_for, too_late
+from service.runner_link import RunnerLink, too_late
 from service.settings import settings
 
-# BentoML gives up later than we do, as its answer has no code: bodies take time to come in, too.
-GRACE_S = 30
+# BentoML gives up later than we do, as its answer has no code.
+GRACE_S = settings.body_timeout_s + 30
 
 
 @bentoml.asgi_app(routes, path="/")
@@ -55,6 +55,7 @@ class DroneSeg:
         """Start unready."""
         self.link = RunnerLink(self.runner)
         self.queue = Queue(settings.max_queue)
+        self.renderer = Renderer()
         # One that is segmented, and the next.
         self._large = PixelBudget(2 * settings.max_pixels)
 
@@ -107,10 +108,11 @@ class DroneSeg:
         self.require_ready()
         # Before the photo costs anything.
         kept_ids(options, plan.labels)
-        pixels = await asyncio.to_thread(pixel_count, data)
         try:
-            async with self._large.hold(pixels, settings.timeout_s):
-                return await self._segment(data, options, filename, deadline)
+            async with asyncio.timeout(settings.timeout_s):
+                pixels = await asyncio.to_thread(pixel_count, data)
+                async with self._large.hold(pixels):
+                    return await self._segment(data, options, filename, deadline)
         except TimeoutError:
             raise too_late() from None
 
@@ -121,14 +123,14 @@ class DroneSeg:
         ids = kept_ids(options, plan.labels)
         image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
         decoded = time.perf_counter()
-        outcome = await self.link.segment(photo_for(image, options, deadline))
+        outcome = await self.link.segment(image, options, deadline)
         segmented = time.perf_counter()
         segmentation = Segmentation(
             outcome["labels"], plan.labels, outcome["probabilities"], outcome["confidence"]
         )
         if ids is not None:
             segmentation = segmentation.keep(ids)
-        fields = await asyncio.to_thread(render, segmentation, image, options)
+        fields = await self.renderer.render(segmentation, image, options)
         end = time.perf_counter()
         return Prediction(
             request_id=REQUEST_ID.get(),

@@ -83,11 +83,13 @@ def _alike(photos: list[dict[str, Any]], now: float) -> dict[Wanted, list[int]]:
     """Where photos with the same options are, but for those that nobody waits for any longer."""
     groups: dict[Wanted, list[int]] = {}
     for index, photo in enumerate(photos):
-        if photo["deadline"] > now:
+        if not Path(photo["wanted"]).exists():
+            logger.info("photo %s is not computed: nobody waits for it", photo["request_id"])
+        elif photo["deadline"] <= now:
+            logger.warning("photo %s is not computed: its deadline has passed", photo["request_id"])
+        else:
             wanted = Wanted(photo["mode"], photo["probabilities"], photo["confidence"])
             groups.setdefault(wanted, []).append(index)
-        else:
-            logger.warning("photo %s is not computed: its deadline has passed", photo["request_id"])
     return groups
 
 

@@ -20,17 +20,12 @@ class PixelBudget:
         self._freed = asyncio.Condition()
 
     @asynccontextmanager
-    async def hold(self, pixels: int, timeout_s: float) -> AsyncIterator[None]:
-        """Have room for a photo of so many pixels.
-
-        Raises:
-            TimeoutError: there was none in time.
-        """
+    async def hold(self, pixels: int) -> AsyncIterator[None]:
+        """Have room for a photo of so many pixels."""
         if pixels <= settings.small_pixels:
             yield
             return
-        async with asyncio.timeout(timeout_s):
-            await self._take(pixels)
+        await self._take(pixels)
         try:
             yield
         finally:

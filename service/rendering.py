@@ -1,11 +1,14 @@
 """Rendering: a segmentation as the fields of an answer."""
 
+import asyncio
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from droneseg.machine import available_cores
 from droneseg.plan import Label
 from droneseg.segmentation import Segmentation
 from service.errors import UnknownClass
@@ -32,10 +35,52 @@ def kept_ids(options: Options, labels: tuple[Label, ...]) -> set[int] | None:
     return {by_name[name] for name in options.classes}
 
 
+class Renderer:
+    """Renders in threads of its own: what is slow keeps no photo from being decoded."""
+
+    def __init__(self) -> None:
+        """Start idle."""
+        self._threads = ThreadPoolExecutor(available_cores(), "rendering")
+        # Polygons can take hundreds of megabytes.
+        self._tracing = ThreadPoolExecutor(1, "tracing")
+
+    async def render(
+        self, segmentation: Segmentation, photo: NDArray[np.uint8], options: Options
+    ) -> dict[str, Any]:
+        """What was asked for, as fields of a Prediction.
+
+        What has not begun when it is cancelled is not done.
+
+        Raises:
+            TooManyEdges: there would be too many polygons.
+        """
+        loop = asyncio.get_running_loop()
+        fields: dict[str, Any] = {}
+        if options.polygons:
+            fields["polygons"] = await self.polygons(segmentation, options)
+        return fields | await loop.run_in_executor(
+            self._threads, render, segmentation, photo, options
+        )
+
+    async def polygons(self, segmentation: Segmentation, options: Options) -> str:
+        """The text of a GeoJSON FeatureCollection.
+
+        Raises:
+            TooManyEdges: there would be too many.
+        """
+        return await asyncio.get_running_loop().run_in_executor(
+            self._tracing,
+            segmentation.geojson,
+            options.tolerance_px,
+            options.min_area_px,
+            settings.max_polygon_edges,
+        )
+
+
 def render(
     segmentation: Segmentation, photo: NDArray[np.uint8], options: Options
 ) -> dict[str, Any]:
-    """What was asked for, as fields of a Prediction."""
+    """What was asked for but polygons, as fields of a Prediction."""
     mask = render_png(segmentation, photo, options)
     fields: dict[str, Any] = {
         "prediction_shape": list(segmentation.labels.shape),
@@ -43,10 +88,6 @@ def render(
         "segmentation_mask": None if mask is None else _base64(mask),
         "classes": _areas(segmentation, options.gsd_cm),
     }
-    if options.polygons:
-        fields["polygons"] = segmentation.geojson(
-            options.tolerance_px, options.min_area_px, settings.max_polygon_edges
-        )
     if options.rle:
         fields["rle"] = _rle(segmentation)
     if options.probabilities:

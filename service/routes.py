@@ -49,10 +49,10 @@ async def predict_image_bytes(request: Request) -> Response:
 
 async def _predict(request: Request, field: str) -> Response:
     as_png = _wants(request, "image/png")
+    upload, options = await read_upload(request, field)
+    if as_png and options.render == "none":
+        raise InvalidRequest("render=none leaves no image to answer with; accept JSON")
     with front().queue.hold(1):
-        upload, options = await read_upload(request, field)
-        if as_png and options.render == "none":
-            raise InvalidRequest("render=none leaves no image to answer with; accept JSON")
         prediction = await front().segment(upload.data, options, upload.filename)
     if as_png and prediction.segmentation_mask is not None:
         return Response(base64.b64decode(prediction.segmentation_mask), media_type="image/png")

@@ -12,7 +12,11 @@ from service.settings import settings
 
 
 class Photo(TypedDict):
-    """What travels to the runner; `sent` and `deadline` are of time.monotonic()."""
+    """What travels to the runner, on the same machine.
+
+    `sent` and `deadline` are of time.monotonic(); `wanted` is a file that is there while somebody
+    waits for the photo: several processes see it at once, without a message to each.
+    """
 
     image: NDArray[np.uint8]
     mode: str
@@ -21,6 +25,7 @@ class Photo(TypedDict):
     request_id: str
     sent: float
     deadline: float
+    wanted: str
 
 
 @bentoml.service(

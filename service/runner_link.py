@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import aiohttp
@@ -46,19 +47,30 @@ class RunnerLink:
         self.alive = True
         self.info: dict[str, Any] | None = None
 
-    async def segment(self, photo: Photo) -> dict[str, Any]:
+    async def segment(
+        self, image: NDArray[np.uint8], options: Options, deadline: float
+    ) -> dict[str, Any]:
         """What the runner says of a photo, from a batch with those of other clients.
+
+        If this is cancelled, the runner does not begin with the photo.
+
+        Args:
+            image: uint8 [H, W, C].
+            options: what is wanted of it.
+            deadline: of time.monotonic().
 
         Raises:
             DeadlineExceeded: it took too long.
             ModelNotReady: the runner has stopped, or its queue is full.
             PredictionFailed: the engine failed.
         """
-        height, width = photo["image"].shape[:2]
+        height, width = image.shape[:2]
         lane = "segment_small" if height * width <= settings.small_pixels else "segment_large"
         try:
-            async with asyncio.timeout(photo["deadline"] - time.monotonic()):
-                (outcome,) = await getattr(self._runner.to_async, lane)([photo])
+            async with asyncio.timeout(deadline - time.monotonic()):
+                with NamedTemporaryFile(prefix="droneseg-wanted-") as wanted:
+                    photo = photo_for(image, options, deadline, wanted.name)
+                    (outcome,) = await getattr(self._runner.to_async, lane)([photo])
         except TimeoutError:
             raise too_late() from None
         except (BentoMLException, aiohttp.ClientError) as error:
@@ -110,7 +122,7 @@ class RunnerLink:
             for call in range(WARM_UP_CALLS):
                 mode: Mode = "fast" if call else "exact"
                 deadline = time.monotonic() + settings.timeout_s
-                await self.segment(photo_for(scene, Options(mode=mode), deadline))
+                await self.segment(scene, Options(mode=mode), deadline)
             self.info = await self._runner.to_async.info()
         except (DroneSegError, BentoMLException, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("the warm-up failed and is tried again: %r", error)
@@ -130,8 +142,8 @@ def end_server() -> None:
                 sibling.kill()
 
 
-def photo_for(image: NDArray[np.uint8], options: Options, deadline: float) -> Photo:
-    """What the runner gets of a request; the deadline is of time.monotonic()."""
+def photo_for(image: NDArray[np.uint8], options: Options, deadline: float, wanted: str) -> Photo:
+    """What the runner gets of a request."""
     return Photo(
         image=image,
         mode=options.mode,
@@ -140,6 +152,7 @@ def photo_for(image: NDArray[np.uint8], options: Options, deadline: float) -> Ph
         request_id=REQUEST_ID.get(),
         sent=time.monotonic(),
         deadline=deadline,
+        wanted=wanted,
     )
 
 

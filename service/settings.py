@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from droneseg.bundle import find_bundle
@@ -23,6 +23,12 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(gt=0, description="larger request bodies are refused")] = (
         32 * 1024 * 1024
     )
+    max_bodies_bytes: Annotated[
+        int, Field(gt=0, description="of all bodies that come in or are worked on; 429 for more")
+    ] = 512 * 1024 * 1024
+    body_timeout_s: Annotated[
+        float, Field(gt=0, description="a body that takes longer to come in is given up")
+    ] = 120
     max_pixels: Annotated[int, Field(gt=0, description="photos of more pixels are refused")] = (
         50_000_000
     )
@@ -64,6 +70,12 @@ class Settings(BaseSettings):
                 raise ValueError("it is set, but names no key; unset it to let everybody predict")
             return keys
         return value
+
+    @model_validator(mode="after")
+    def _room_for_one_body(self) -> "Settings":
+        if self.max_bodies_bytes < self.max_body_bytes:
+            raise ValueError("DRONESEG_MAX_BODIES_BYTES is less than DRONESEG_MAX_BODY_BYTES")
+        return self
 
     @property
     def model_path(self) -> Path:

@@ -1,6 +1,5 @@
 """Uploads: photos as the body of a request or as files of a form, with the options beside them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -8,18 +7,11 @@ from typing import NamedTuple
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
-from service.errors import (
-    InvalidRequest,
-    RequestTimeout,
-    RequestTooLarge,
-    UnsupportedMediaType,
-)
+from service.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 from service.options import Options
 from service.settings import settings
 
 RAW = "application/octet-stream"
-# Who sends no body keeps a place in the queue for so long.
-BODY_TIMEOUT_S = 60
 
 
 class Upload(NamedTuple):
@@ -52,12 +44,7 @@ async def read_upload(request: Request, field: str) -> tuple[Upload, Options]:
         raise UnsupportedMediaType(
             f"send multipart/form-data, or an image as image/... or {RAW}, not {media_type}"
         )
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            data = await request.body()
-    except TimeoutError:
-        raise RequestTimeout(f"the body did not come within {BODY_TIMEOUT_S} s") from None
-    return Upload(data, None), _options(request, FormData())
+    return Upload(await request.body(), None), _options(request, FormData())
 
 
 async def read_uploads(request: Request, field: str) -> tuple[list[Upload], Options]:
@@ -88,10 +75,7 @@ def _media_type(request: Request) -> str:
 @asynccontextmanager
 async def _form(request: Request, max_files: int) -> AsyncIterator[FormData]:
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            form = await request.form(max_files=max_files)
-    except TimeoutError:
-        raise RequestTimeout(f"the body did not come within {BODY_TIMEOUT_S} s") from None
+        form = await request.form(max_files=max_files)
     except (LookupError, UnicodeError) as error:
         raise InvalidRequest(f"the form's charset cannot be used: {error}") from None
     try:

@@ -1,10 +1,8 @@
 """Limits, keys and deadlines."""
 
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -118,42 +116,6 @@ def test_many_pixels_and_many_photos_are_refused(limited: Server) -> None:
 def test_a_batch_that_never_fits_the_queue_is_too_large(limited: Server) -> None:
     answer = httpx.post(f"{limited.url}/batch_predict", files=batch(3), headers=AUTHORIZED)
     refused(answer, 413, "request_too_large")
-
-
-def test_a_full_queue_says_when_to_come_again(limited: Server) -> None:
-    """Two clients have announced a body and not sent it."""
-    address = limited.url.removeprefix("http://").split(":")
-    with ExitStack() as stack:
-        for _ in range(2):
-            slow = stack.enter_context(socket.create_connection((address[0], int(address[1]))))
-            slow.sendall(
-                b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: image/png\r\n"
-                b"X-API-Key: " + KEY.encode() + b"\r\nContent-Length: 1000\r\n\r\n"
-            )
-        limited.wait_until(
-            lambda: (
-                httpx.post(
-                    f"{limited.url}/predict", files={"data": PHOTO}, headers=AUTHORIZED
-                ).status_code
-                == 429
-            )
-        )
-        answer = httpx.post(f"{limited.url}/batch_predict", files=batch(1), headers=AUTHORIZED)
-        refused(answer, 429, "queue_full")
-        assert int(answer.headers["retry-after"]) > 0
-    # Their places are free again when they are gone.
-    limited.wait_until(
-        lambda: (
-            httpx.post(
-                f"{limited.url}/batch_predict", files=batch(2), headers=AUTHORIZED, timeout=60
-            ).status_code
-            == 200
-        )
-    )
-    fits = httpx.post(
-        f"{limited.url}/batch_predict", files=batch(2), headers=AUTHORIZED, timeout=60
-    )
-    assert [entry["prediction_shape"] for entry in fits.json()] == [[20, 20]] * 2
 
 
 @pytest.mark.parametrize(
