@@ -47,20 +47,45 @@ def decode_image(data: bytes, max_pixels: int = MAX_PIXELS, channels: int = 3) -
         BrokenImage: cannot be decoded to its end.
     """
     require_file_channels(channels)
+    with _open(data, max_pixels, FORMATS) as image:
+        _check(image, max_pixels)
+        _check_channels(image, channels)
+        return _to_array(image, MODES[channels])
+
+
+def decode_labels(data: bytes, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """Decode a PNG whose pixel values are class ids, grey or with a palette, uint8 [H, W].
+
+    Raises:
+        UnsupportedImage: another format, or not one value of 8 bits a pixel.
+        ImageTooLarge: too many pixels.
+        BrokenImage: cannot be decoded to its end.
+    """
+    with _open(data, max_pixels, ("PNG",)) as image:
+        _check(image, max_pixels)
+        # Pillow scales grey of fewer bits to 8; indices of a palette stay.
+        if image.mode != "P" and {_raw_mode(tile) for tile in getattr(image, "tile", [])} != {"L"}:
+            raise UnsupportedImage(
+                "not a PNG of class ids, which is grey of 8 bits or has a palette; render=labels "
+                "gives one"
+            )
+        try:
+            return np.asarray(image)
+        except Exception as error:
+            raise BrokenImage(f"the image cannot be decoded to its end: {error}") from error
+
+
+def _open(data: bytes, max_pixels: int, formats: tuple[str, ...]) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:
-        raise UnsupportedImage(f"not an image in one of the formats {', '.join(FORMATS)}") from None
+        raise UnsupportedImage(f"not an image in one of the formats {', '.join(formats)}") from None
     except Image.DecompressionBombError:
         raise ImageTooLarge(
             f"the image is too large; at most {min(max_pixels, MAX_PIXELS)} pixels are allowed"
         ) from None
     except Exception as error:
         raise BrokenImage(f"the image cannot be read: {error}") from error
-    with image:
-        _check(image, max_pixels)
-        _check_channels(image, channels)
-        return _to_array(image, MODES[channels])
 
 
 def pixel_count(data: bytes) -> int:

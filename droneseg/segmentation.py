@@ -67,8 +67,7 @@ class Segmentation:
     @cached_property
     def pixel_counts(self) -> NDArray[np.int64]:
         """Number of pixels of each class, int64 [len(classes)]."""
-        counts = np.bincount(self.labels.reshape(-1), minlength=MAX_ID + 1)
-        return counts[[label.id for label in self.classes]]
+        return count_values(self.labels)[[label.id for label in self.classes]]
 
     @property
     def classes_found(self) -> list[int]:
@@ -177,6 +176,14 @@ class Segmentation:
         for label in self.classes:
             palette[label.id] = label.rgb
         return palette
+
+
+def count_values(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How many pixels have each value, int64 [256].
+
+    By Pillow: np.bincount would make eight bytes of every pixel first.
+    """
+    return np.asarray(Image.fromarray(labels).histogram(), np.int64)
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:

@@ -42,8 +42,12 @@ class Bodies:
         self._arriving: list[Body] = []
 
     @asynccontextmanager
-    async def take(self, receive: Receive) -> AsyncIterator[bytes]:
+    async def take(self, receive: Receive, announced: int) -> AsyncIterator[bytes]:
         """Have the whole body of a request, and room for it until the request is answered.
+
+        Args:
+            receive: of ASGI.
+            announced: bytes by Content-Length, or 0.
 
         Raises:
             RequestTooLarge: it goes beyond the limit of one.
@@ -51,6 +55,7 @@ class Bodies:
             QueueFull: there is no room for it.
             ClientClosedRequest: its client went away.
         """
+        self._require_below_limit(announced)
         body = Body(asyncio.timeout(self._timeout_s))
         try:
             yield await self._read(receive, body)
@@ -82,9 +87,12 @@ class Bodies:
             raise _no_room()
         return b"".join(chunks)
 
-    def _make_room(self, body: Body, size: int) -> None:
-        if body.size + size > self._limit_each:
+    def _require_below_limit(self, size: int) -> None:
+        if size > self._limit_each:
             raise RequestTooLarge("the body is too large")
+
+    def _make_room(self, body: Body, size: int) -> None:
+        self._require_below_limit(body.size + size)
         while self._used + size > self._limit:
             oldest = next((b for b in self._arriving if b.size or b is body), body)
             if oldest is body:

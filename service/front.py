@@ -13,7 +13,7 @@ from droneseg.segmentation import Segmentation
 from service.errors import InvalidRequest, ModelNotReady
 from service.image import IMAGE
 from service.middleware import MIDDLEWARE
-from service.options import Options
+from service.options import Options, PolygonOptions
 from service.payloads import (
     Base64Image,
     Base64Request,
@@ -146,6 +146,18 @@ class DroneSeg:
             model=self.served_model(options.mode),
             **fields,
         )
+
+    async def polygons(self, data: bytes, options: PolygonOptions) -> str:
+        """The GeoJSON of a PNG of class ids, without the model.
+
+        Raises:
+            DroneSegError: it is none, an option cannot be used, or there are too many polygons.
+        """
+        try:
+            async with asyncio.timeout(settings.timeout_s):
+                return await self.renderer.polygons_of_png(data, plan.labels, options)
+        except TimeoutError:
+            raise too_late() from None
 
     def served_model(self, mode: str) -> ServedModel:
         """What segments in a mode; the engine is known once the runner is ready."""

@@ -2,7 +2,6 @@
 
 import base64
 from functools import cache
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -20,10 +19,19 @@ from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
 from service import errors
 from service.model_info import ModelInfo
-from service.options import Options
+from service.openapi_parts import (
+    REF,
+    Json,
+    error_responses,
+    file_schema,
+    form,
+    parameters,
+    ref,
+    security,
+)
+from service.options import Options, PolygonOptions
 from service.payloads import Base64Request, BatchError, ErrorAnswer, Health, Prediction
 
-REF = "#/components/schemas/{model}"
 MODELS: tuple[type[BaseModel], ...] = (
     Base64Request,
     BatchError,
@@ -33,20 +41,21 @@ MODELS: tuple[type[BaseModel], ...] = (
     Options,
     Prediction,
 )
-Json = dict[str, Any]
 
-ANY_ROUTE = (errors.Unauthorized, errors.RequestTimeout, errors.RequestTooLarge)
+ANY_ROUTE = (
+    errors.Unauthorized,
+    errors.RequestTimeout,
+    errors.RequestTooLarge,
+    errors.QueueFull,
+)
+IMAGE = (ImageTooLarge, UnsupportedImage, errors.UnsupportedMediaType, BrokenImage)
 PREDICTION = (
     errors.InvalidRequest,
     *ANY_ROUTE,
-    ImageTooLarge,
-    UnsupportedImage,
-    errors.UnsupportedMediaType,
-    BrokenImage,
+    *IMAGE,
     WrongChannels,
     errors.UnknownClass,
     TooManyEdges,
-    errors.QueueFull,
     errors.PredictionFailed,
     errors.ModelNotReady,
     errors.DeadlineExceeded,
@@ -66,7 +75,7 @@ def document() -> Json:
         },
         "servers": [{"url": "/"}],
         "tags": [{"name": "prediction"}, {"name": "model"}, {"name": "health"}],
-        "paths": {**_prediction_paths(), **_model_paths(), **_health_paths()},
+        "paths": {**_prediction_paths(), **_polygon_paths(), **_model_paths(), **_health_paths()},
         "components": {
             "schemas": models_json_schema(
                 [(model, "validation") for model in MODELS], ref_template=REF
@@ -80,57 +89,87 @@ def document() -> Json:
 
 
 def _prediction_paths() -> Json:
-    raw = {"image/*": _file(), "application/octet-stream": _file()}
-    mask = {"image/png": _file()}
-    batch = {"type": "array", "items": {"anyOf": [_ref(Prediction), _ref(BatchError)]}}
+    file = {"type": "string", "format": "binary"}
+    raw = {"image/*": file_schema(), "application/octet-stream": file_schema()}
+    mask = {"image/png": file_schema()}
+    batch = {"type": "array", "items": {"anyOf": [ref(Prediction), ref(BatchError)]}}
     return {
         "/predict": {
-            "post": _prediction(
+            "post": _post(
                 "A photo as the multipart field `data`, or as the body with its Content-Type. "
                 "`Accept: image/png` gets the mask itself.",
                 {
-                    "multipart/form-data": _form("data", {"type": "string", "format": "binary"}),
+                    "multipart/form-data": form("data", file, Options),
                     **raw,
                 },
-                {"application/json": {"schema": _ref(Prediction)}, **mask},
+                {"application/json": {"schema": ref(Prediction)}, **mask},
+                PREDICTION,
             )
         },
         "/predict_image_bytes": {
-            "post": _prediction(
+            "post": _post(
                 "As /predict; the multipart field is `image`.",
                 {
                     **raw,
-                    "multipart/form-data": _form("image", {"type": "string", "format": "binary"}),
+                    "multipart/form-data": form("image", file, Options),
                 },
-                {"application/json": {"schema": _ref(Prediction)}, **mask},
+                {"application/json": {"schema": ref(Prediction)}, **mask},
+                PREDICTION,
             )
         },
         "/predict_base64": {
-            "post": _prediction(
+            "post": _post(
                 "A photo as base64, flat or in an object `req`.",
                 {
                     "application/json": {
-                        "schema": _ref(Base64Request),
+                        "schema": ref(Base64Request),
                         "examples": _base64_examples(),
                     }
                 },
-                {"application/json": {"schema": _ref(Prediction)}},
-                (errors.InvalidBase64,),
+                {"application/json": {"schema": ref(Prediction)}},
+                (errors.InvalidBase64, *PREDICTION),
             )
         },
         "/batch_predict": {
-            "post": _prediction(
+            "post": _post(
                 "Photos as multipart fields `data`. The answers are in order; a photo that cannot "
                 "be segmented has an error for its answer.",
                 {
-                    "multipart/form-data": _form(
+                    "multipart/form-data": form(
                         "data",
-                        {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        {"type": "array", "items": file},
+                        Options,
                     )
                 },
                 {"application/json": {"schema": batch}},
+                PREDICTION,
             )
         },
+    }
+
+
+def _polygon_paths() -> Json:
+    png = {"image/png": file_schema(), "application/octet-stream": file_schema()}
+    file = {"type": "string", "format": "binary"}
+    collection = {"schema": {"type": "object", "description": "a GeoJSON FeatureCollection"}}
+    return {
+        "/polygons": {
+            "post": _post(
+                "Polygons of a mask that is there already: a PNG whose pixel values are class ids, "
+                "as `render=labels` gives it. The model is not asked.",
+                {**png, "multipart/form-data": form("data", file, PolygonOptions)},
+                {"application/geo+json": collection},
+                (
+                    errors.InvalidRequest,
+                    *ANY_ROUTE,
+                    *IMAGE,
+                    errors.UnknownClass,
+                    TooManyEdges,
+                    errors.DeadlineExceeded,
+                ),
+                PolygonOptions,
+            )
+        }
     }
 
 
@@ -138,13 +177,13 @@ def _model_paths() -> Json:
     operation = {
         "tags": ["model"],
         "description": "What is served, with what, and within which limits.",
-        "security": _security(),
+        "security": security(),
         "responses": {
             "200": {
                 "description": "the model",
-                "content": {"application/json": {"schema": _ref(ModelInfo)}},
+                "content": {"application/json": {"schema": ref(ModelInfo)}},
             },
-            **_errors(ANY_ROUTE),
+            **error_responses(ANY_ROUTE),
         },
     }
     return {
@@ -162,7 +201,7 @@ def _health_paths() -> Json:
         "/healthz": "As /livez.",
         "/readyz": "Whether the model is warm: predictions are answered.",
     }
-    index = {"application/json": {"schema": _ref(Health)}, "text/html": {"schema": {}}}
+    index = {"application/json": {"schema": ref(Health)}, "text/html": {"schema": {}}}
     return {
         "/": {"get": _get("The page for browsers, health for JSON clients.", index)},
         **{
@@ -188,86 +227,28 @@ def _get(description: str, content: Json, others: dict[str, str] | None = None) 
     }
 
 
-def _prediction(
+def _post(
     description: str,
     request: Json,
     answer: Json,
-    also: tuple[type[DroneSegError], ...] = (),
+    kinds: tuple[type[DroneSegError], ...],
+    options: type[PolygonOptions] = Options,
 ) -> Json:
     return {
         "tags": ["prediction"],
         "description": description,
-        "security": _security(),
-        "parameters": _parameters(),
+        "security": security(),
+        "parameters": parameters(options),
         "requestBody": {"required": True, "content": request},
         "responses": {
             "200": {
-                "description": "the segmentation",
+                "description": "what was asked for",
                 "headers": {"X-Request-ID": {"schema": {"type": "string"}}},
                 "content": answer,
             },
-            **_errors((*also, *PREDICTION)),
+            **error_responses(kinds),
         },
     }
-
-
-def _errors(kinds: tuple[type[DroneSegError], ...]) -> Json:
-    """A response for each status, with an example for each code."""
-    by_status: dict[int, list[type[DroneSegError]]] = {}
-    for kind in kinds:
-        by_status.setdefault(kind.status, []).append(kind)
-    return {str(status): _error(status, by_status[status]) for status in sorted(by_status)}
-
-
-def _error(status: int, kinds: list[type[DroneSegError]]) -> Json:
-    examples = {
-        kind.code: {"value": {"code": kind.code, "message": kind.__doc__, "request_id": "0f3c6a2e"}}
-        for kind in kinds
-    }
-    response: Json = {
-        "description": " or ".join(f"`{kind.code}`" for kind in kinds),
-        "content": {"application/json": {"schema": _ref(ErrorAnswer), "examples": examples}},
-    }
-    if status in errors.RETRY_AFTER_S:
-        seconds = {"type": "integer", "description": "seconds"}
-        response["headers"] = {"Retry-After": {"schema": seconds}}
-    return response
-
-
-def _parameters() -> list[Json]:
-    """The options as query parameters."""
-    properties = Options.model_json_schema()["properties"]
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "description": schema.get("description", ""),
-            "schema": _without_null(schema),
-            # As classes=1,3
-            **({"style": "form", "explode": False} if name == "classes" else {}),
-        }
-        for name, schema in properties.items()
-    ]
-
-
-def _form(field: str, file: Json) -> Json:
-    """A multipart form: the photo or photos, and the options as further fields."""
-    properties = Options.model_json_schema()["properties"]
-    options = {name: _without_null(schema) for name, schema in properties.items()}
-    return {
-        "schema": {"type": "object", "required": [field], "properties": {field: file, **options}}
-    }
-
-
-def _without_null(schema: Json) -> Json:
-    """In a query or form there is no null."""
-    kept = {key: value for key, value in schema.items() if key not in {"anyOf", "title", "default"}}
-    for choice in schema.get("anyOf", ()):
-        if choice != {"type": "null"}:
-            kept |= choice
-    if schema.get("default") is not None:
-        kept["default"] = schema["default"]
-    return kept
 
 
 def _base64_examples() -> Json:
@@ -277,16 +258,3 @@ def _base64_examples() -> Json:
         "in req": {"value": {"req": {"image_b64": photo, "content_type": "image/png"}}},
         "with options": {"value": {"image_b64": photo, "render": "labels", "gsd_cm": 5}},
     }
-
-
-def _security() -> list[Json]:
-    """Keys are asked for only where some are set."""
-    return [{}, {"bearer": []}, {"key": []}]
-
-
-def _file() -> Json:
-    return {"schema": {"type": "string", "format": "binary"}}
-
-
-def _ref(model: type[BaseModel]) -> Json:
-    return {"$ref": REF.format(model=model.__name__)}

@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from droneseg.images import decode_labels
 from droneseg.machine import available_cores
 from droneseg.plan import Label
-from droneseg.segmentation import Segmentation
+from droneseg.segmentation import NOT_KEPT, Segmentation, count_values
 from service.errors import UnknownClass
-from service.options import Options
+from service.options import Options, PolygonOptions
 from service.payloads import ClassArea, Rle
 from service.settings import settings
 
 
-def kept_ids(options: Options, labels: tuple[Label, ...]) -> set[int] | None:
+def kept_ids(options: PolygonOptions, labels: tuple[Label, ...]) -> set[int] | None:
     """The ids of the classes to keep; None for all.
 
     Raises:
@@ -57,24 +58,43 @@ class Renderer:
         loop = asyncio.get_running_loop()
         fields: dict[str, Any] = {}
         if options.polygons:
-            fields["polygons"] = await self.polygons(segmentation, options)
+            fields["polygons"] = await loop.run_in_executor(
+                self._tracing, polygons, segmentation, options
+            )
         return fields | await loop.run_in_executor(
             self._threads, render, segmentation, photo, options
         )
 
-    async def polygons(self, segmentation: Segmentation, options: Options) -> str:
+    async def polygons_of_png(
+        self, data: bytes, labels: tuple[Label, ...], options: PolygonOptions
+    ) -> str:
         """The text of a GeoJSON FeatureCollection.
 
         Raises:
-            TooManyEdges: there would be too many.
+            DroneSegError: it is no PNG of class ids, an option cannot be used, or there would be
+                too many polygons.
         """
-        return await asyncio.get_running_loop().run_in_executor(
-            self._tracing,
-            segmentation.geojson,
-            options.tolerance_px,
-            options.min_area_px,
-            settings.max_polygon_edges,
-        )
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._tracing, polygons_of_png, data, labels, options)
+
+
+def polygons_of_png(data: bytes, labels: tuple[Label, ...], options: PolygonOptions) -> str:
+    """The GeoJSON of a PNG of class ids, as `render=labels` gives it."""
+    ids = kept_ids(options, labels)
+    values = decode_labels(data, settings.max_pixels)
+    known = [*(label.id for label in labels), NOT_KEPT]
+    unknown = np.setdiff1d(np.flatnonzero(count_values(values)), known)
+    if len(unknown):
+        raise UnknownClass(f"the model has no class {unknown[0]}, which is a value of the PNG")
+    segmentation = Segmentation(values, labels)
+    return polygons(segmentation if ids is None else segmentation.keep(ids), options)
+
+
+def polygons(segmentation: Segmentation, options: PolygonOptions) -> str:
+    """The text of a GeoJSON FeatureCollection."""
+    return segmentation.geojson(
+        options.tolerance_px, options.min_area_px, settings.max_polygon_edges
+    )
 
 
 def render(

@@ -15,7 +15,7 @@ from service import docs_page, front_page
 from service.errors import InvalidRequest
 from service.model_info import model_info
 from service.openapi import document
-from service.options import Options
+from service.options import Options, PolygonOptions
 from service.payloads import (
     BatchError,
     Health,
@@ -49,7 +49,7 @@ async def predict_image_bytes(request: Request) -> Response:
 
 async def _predict(request: Request, field: str) -> Response:
     as_png = _wants(request, "image/png")
-    upload, options = await read_upload(request, field)
+    upload, options = await read_upload(request, field, Options())
     if as_png and options.render == "none":
         raise InvalidRequest("render=none leaves no image to answer with; accept JSON")
     with front().queue.hold(1):
@@ -76,6 +76,14 @@ async def _entry(upload: Upload, options: Options) -> Prediction | BatchError:
         return await front().segment(upload.data, options, upload.filename)
     except DroneSegError as error:
         return BatchError(**error_content(error), filename=upload.filename)
+
+
+async def polygons(request: Request) -> Response:
+    """POST /polygons: the polygons of a mask that is there already."""
+    upload, options = await read_upload(request, "data", PolygonOptions())
+    with front().queue.hold(1):
+        text = await front().polygons(upload.data, options)
+    return Response(text, media_type="application/geo+json")
 
 
 async def index(request: Request) -> Response:
@@ -124,6 +132,7 @@ routes = Starlette(
         Route("/predict", predict, methods=["POST"]),
         Route("/predict_image_bytes", predict_image_bytes, methods=["POST"]),
         Route("/batch_predict", batch_predict, methods=["POST"]),
+        Route("/polygons", polygons, methods=["POST"]),
         Route("/model_info", info, methods=["GET", "POST"]),
         Route("/docs", docs),
         Route("/docs.json", docs_json),

@@ -2,15 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from service.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
-from service.options import Options
+from service.options import Options, PolygonOptions
 from service.settings import settings
 
+Wanted = TypeVar("Wanted", bound=PolygonOptions)
 RAW = "application/octet-stream"
 
 
@@ -21,8 +22,13 @@ class Upload(NamedTuple):
     filename: str | None
 
 
-async def read_upload(request: Request, field: str) -> tuple[Upload, Options]:
+async def read_upload(request: Request, field: str, options: Wanted) -> tuple[Upload, Wanted]:
     """The photo of a request, from the file field of a form or as the body itself.
+
+    Args:
+        request: whose body is there.
+        field: of a form.
+        options: which may be asked for, with their defaults.
 
     Raises:
         InvalidRequest: there is none, or an option is wrong.
@@ -34,7 +40,7 @@ async def read_upload(request: Request, field: str) -> tuple[Upload, Options]:
             uploads = _files(form, field)
             if len(uploads) != 1:
                 raise InvalidRequest(f"send the photo as a file in the multipart field '{field}'")
-            return await _read(uploads[0]), _options(request, form)
+            return await _read(uploads[0]), _updated(options, request, form)
     if media_type in ("", "application/x-www-form-urlencoded"):
         raise InvalidRequest(
             f"send the photo as a file in the multipart field '{field}', or as the body with its "
@@ -44,7 +50,7 @@ async def read_upload(request: Request, field: str) -> tuple[Upload, Options]:
         raise UnsupportedMediaType(
             f"send multipart/form-data, or an image as image/... or {RAW}, not {media_type}"
         )
-    return Upload(await request.body(), None), _options(request, FormData())
+    return Upload(await request.body(), None), _updated(options, request, FormData())
 
 
 async def read_uploads(request: Request, field: str) -> tuple[list[Upload], Options]:
@@ -65,7 +71,7 @@ async def read_uploads(request: Request, field: str) -> tuple[list[Upload], Opti
         most = min(settings.max_images, settings.max_queue)
         if len(uploads) > most:
             raise RequestTooLarge(f"send at most {most} photos at once")
-        return [await _read(upload) for upload in uploads], _options(request, form)
+        return [await _read(upload) for upload in uploads], _updated(Options(), request, form)
 
 
 def _media_type(request: Request) -> str:
@@ -94,6 +100,6 @@ async def _read(upload: UploadFile) -> Upload:
     return Upload(await upload.read(), name or None)
 
 
-def _options(request: Request, form: FormData) -> Options:
-    """Of the form, and of the query over it."""
-    return Options().updated(form).updated(request.query_params)
+def _updated(options: Wanted, request: Request, form: FormData) -> Wanted:
+    """With those of the form, and of the query over it."""
+    return options.updated(form).updated(request.query_params)

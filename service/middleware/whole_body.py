@@ -30,9 +30,7 @@ class WholeBody:
             await self._app(scope, receive, send)
             return
         try:
-            if _content_length(scope) > self._limit:
-                raise RequestTooLarge("the body is too large")
-            async with self._bodies.take(receive) as body:
+            async with self._bodies.take(receive, _content_length(scope)) as body:
                 await self._answer(scope, body, receive, send)
         except RequestTooLarge:
             await self._drain(receive)

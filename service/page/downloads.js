@@ -15,10 +15,6 @@ export async function overlay(segmentation, photo, alpha) {
   return blob;
 }
 
-export function geojson(answer) {
-  return new Blob([JSON.stringify(answer.polygons)], { type: "application/geo+json" });
-}
-
 export function save(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

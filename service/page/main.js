@@ -95,7 +95,9 @@ class App {
     $("panel").hidden = true;
     this.enter("view");
     const retry = () => this.segment(photo);
-    const answer = await this.ask("Segmenting", { render: "labels" }, retry);
+    const answer = await this.ask("Segmenting", retry, (signal, onUpload) =>
+      this.service.predict(photo.file, { render: "labels" }, signal, onUpload),
+    );
     if (!answer) return;
     try {
       const segmentation = await Segmentation.of(answer);
@@ -108,11 +110,11 @@ class App {
   }
 
   /** Ask the service, with progress; null if it was cancelled or failed. */
-  async ask(task, options, retry) {
+  async ask(task, retry, send) {
     const signal = this.progress.start(task);
     $("cancel").focus();
     try {
-      return await this.service.predict(this.photo.file, options, signal, (fraction) => {
+      return await send(signal, (fraction) => {
         if (!signal.aborted) this.progress.sent(fraction);
       });
     } catch (error) {
@@ -151,10 +153,12 @@ class App {
         downloads.save(blob, `${photo.stem}_overlay.png`);
       }
       if (kind === "geojson") {
-        const options = { render: "none", polygons: true };
-        const answer = await this.ask("Tracing polygons", options, retry);
-        if (!answer) return;
-        downloads.save(downloads.geojson(answer), `${photo.stem}.geojson`);
+        const blob = await this.ask("Tracing polygons", retry, (signal, onUpload) => {
+          onUpload(1);
+          return this.service.polygons(downloads.labels(segmentation), signal);
+        });
+        if (!blob) return;
+        downloads.save(blob, `${photo.stem}.geojson`);
       }
       button.focus();
     } catch (error) {

@@ -65,6 +65,25 @@ export class Service {
     });
   }
 
+  /**
+   * Trace the polygons of a segmentation, which asks no model again.
+   *
+   * @param {Blob} labels the PNG of class ids
+   * @param {AbortSignal} signal
+   * @returns {Promise<Blob>} GeoJSON
+   */
+  async polygons(labels, signal) {
+    const headers = { ...this.#headers(), "Content-Type": "image/png" };
+    let response;
+    try {
+      response = await fetch("polygons", { method: "POST", headers, body: labels, signal });
+      if (response.ok) return await response.blob();
+    } catch (error) {
+      throw signal.aborted ? error : unreachable();
+    }
+    throw toError(response.status, await response.json().catch(() => null));
+  }
+
   #headers() {
     return this.apiKey ? { "X-API-Key": this.apiKey } : {};
   }

@@ -171,8 +171,11 @@ def test_the_polygons_download_covers_every_pixel(
     visit: Visit, photo: Path, expected: Segmentation
 ) -> None:
     visit.pick(photo)
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url))
     name, data = visit.download("geojson")
     assert name == "field.geojson"
+    assert [url.rpartition("/")[2] for url in asked if "blob:" not in url] == ["polygons"]
     features = json.loads(data)["features"]
     covered = sum(shapely.from_geojson(json.dumps(f["geometry"])).area for f in features)
     assert covered == expected.labels.size
