@@ -7,6 +7,7 @@ import bentoml
 import numpy as np
 from numpy.typing import NDArray
 
+from service.devices import find_gpus, take_gpu
 from service.request_id import logger
 from service.settings import settings
 
@@ -28,9 +29,13 @@ class Photo(TypedDict):
     wanted: str
 
 
+GPUS = find_gpus()
+WORKERS = max(1, len(GPUS))
+
+
 @bentoml.service(
     name="DroneSegRunner",
-    workers=1,
+    workers=WORKERS,
     # The front gives up first, with an answer of its own.
     traffic={"timeout": settings.timeout_s + 60},
     # The front writes a line for each request, with its id.
@@ -44,12 +49,13 @@ class Runner:
 
     def __init__(self) -> None:
         """Load the model, whose engine proves itself on the probe tiles."""
+        gpu = take_gpu(GPUS, bentoml.server_context.worker_index or 1)
         # Only this process needs the engine's runtime; the front imports this module, too.
         from service.lanes import Lanes
 
         self._lanes = Lanes(settings.model_path)
         self._large_turn = asyncio.Lock()
-        logger.info("model %s", self._lanes.info())
+        logger.info("model %s on %s", self._lanes.info(), f"GPU {gpu}" if gpu else "the CPU")
 
     @bentoml.api(
         batchable=settings.max_batch_size > 1,
