@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from service.errors import ClientClosedRequest, QueueFull, RequestTimeout, RequestTooLarge
 
@@ -42,8 +42,10 @@ class Bodies:
         self._arriving: list[Body] = []
 
     @asynccontextmanager
-    async def take(self, receive: Receive, announced: int) -> AsyncIterator[bytes]:
+    async def take(self, receive: Receive, announced: int) -> AsyncIterator[list[Message]]:
         """Have the whole body of a request, and room for it until the request is answered.
+
+        It comes as the one message of a list: whoever takes it out there has it alone.
 
         Args:
             receive: of ASGI.
@@ -58,7 +60,13 @@ class Bodies:
         self._require_below_limit(announced)
         body = Body(asyncio.timeout(self._timeout_s))
         try:
-            yield await self._read(receive, body)
+            yield [
+                {
+                    "type": "http.request",
+                    "body": await self._read(receive, body),
+                    "more_body": False,
+                }
+            ]
         finally:
             self._used -= body.size
 

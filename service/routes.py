@@ -48,7 +48,7 @@ async def predict_image_bytes(request: Request) -> Response:
 
 
 async def _predict(request: Request, field: str) -> Response:
-    as_png = _wants(request, "image/png")
+    as_png = _wants(request, "image/png") or _wants(request, "image/*")
     upload, options = await read_upload(request, field, Options())
     if as_png and options.render == "none":
         raise InvalidRequest("render=none leaves no image to answer with; accept JSON")
@@ -117,7 +117,7 @@ async def prediction_response(prediction: Prediction) -> Response:
 
 def _wants(request: Request, media_type: str) -> bool:
     """Whether a client accepts this type by name, and not JSON."""
-    accept = request.headers.get("accept", "")
+    accept = request.headers.get("accept", "").lower()
     return media_type in accept and "application/json" not in accept
 
 

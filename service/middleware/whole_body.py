@@ -30,8 +30,8 @@ class WholeBody:
             await self._app(scope, receive, send)
             return
         try:
-            async with self._bodies.take(receive, _content_length(scope)) as body:
-                await self._answer(scope, body, receive, send)
+            async with self._bodies.take(receive, _content_length(scope)) as messages:
+                await self._answer(scope, messages, receive, send)
         except RequestTooLarge:
             await self._drain(receive)
             error = RequestTooLarge(
@@ -42,13 +42,14 @@ class WholeBody:
         except DroneSegError as error:
             await error_response(error)(scope, receive, send)
 
-    async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, scope: Scope, messages: list[Message], receive: Receive, send: Send
+    ) -> None:
         """Pass the request on, and give it up when its client goes away before the answer.
 
         Raises:
             ClientClosedRequest: the client went away.
         """
-        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         answered = False
 
         async def replay() -> Message:
