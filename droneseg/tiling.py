@@ -132,7 +132,7 @@ class _Strip:
 
     @property
     def right(self) -> int:
-        return self.left + self.totals.shape[1]
+        return self.left + int(self.totals.shape[1])
 
     def overlap(self, left: int, width: int) -> tuple[slice, slice]:
         """The columns that it shares with a window: its own, and the window's."""
