@@ -29,7 +29,7 @@ from droneseg.scene import draw_scene
 PHOTOS = 8
 PRECISIONS: dict[Mode, tuple[Precision, ...]] = {
     "exact": ("fp32", "fp16"),
-    "fast": ("fp32", "fp16", "bf16", "int8"),
+    "fast": ("fp32", "fp16", "bf16"),
 }
 # A smaller batch is as good if it loses no more.
 AS_GOOD = 0.98

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from droneseg.bundle import Bundle
 from droneseg.errors import DroneSegError
 from droneseg.images import decode_image
+from droneseg.mode import Mode
 from droneseg.predictor import Predictor
 from droneseg.segmentation import Segmentation
 
@@ -48,8 +49,9 @@ class ClientNotInstalled(DroneSegError):
 class LocalModel:
     """A bundle's Predictor; photos are decoded as its batches need them."""
 
-    def __init__(self, bundle: Bundle):
-        self._predictor = Predictor(bundle)
+    def __init__(self, bundle: Bundle, **settings: Any):
+        """Take the bundle and settings of Predictor."""
+        self._predictor = Predictor(bundle, **settings)
         self._channels = len(bundle.plan.channel_names)
 
     def segment(self, paths: Sequence[Path], skip: Skip) -> Iterator[Segmented]:
@@ -74,7 +76,7 @@ class LocalModel:
 class Service:
     """A service at a URL, some photos at a time; colours and overlays are drawn here."""
 
-    def __init__(self, url: str, api_key: str | None):
+    def __init__(self, url: str, api_key: str | None, mode: Mode):
         try:
             from droneseg.client import Client
         except ModuleNotFoundError as error:
@@ -82,6 +84,7 @@ class Service:
                 f'{error.name} is not installed; `pip install "droneseg[client]"` brings it'
             ) from error
         self._client = Client(url, api_key=api_key)
+        self._mode = mode
 
     def segment(self, paths: Sequence[Path], skip: Skip) -> Iterator[Segmented]:
         """As Source says.
@@ -92,7 +95,10 @@ class Service:
         """
         from droneseg.client import Prediction, ServiceUnreachable
 
-        with self._client as client, closing(client.predict_many(paths)) as answers:
+        with (
+            self._client as client,
+            closing(client.predict_many(paths, mode=self._mode)) as answers,
+        ):
             for path, answer in zip(paths, answers, strict=True):
                 if isinstance(answer, Prediction):
                     try:

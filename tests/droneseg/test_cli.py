@@ -60,6 +60,40 @@ def test_bad_photos_are_named_counted_and_skipped(
     assert len(list(out.iterdir())) == 9
 
 
+def test_what_a_mode_chooses_can_be_overridden(
+    photos: Path, two_folds_bundle: Bundle, tmp_path: Path
+) -> None:
+    photo, model = str(photos / "photo0.png"), ["--model", str(two_folds_bundle.path)]
+    as_exact = [
+        "--mode",
+        "fast",
+        "--precision",
+        "fp32",
+        "--mirroring",
+        "--tile-step-size",
+        "0.5",
+        "--threads",
+        "1",
+    ]
+    written = {}
+    for name, arguments in (
+        ("exact", []),
+        ("fast", ["--mode", "fast"]),
+        ("overridden", [*as_exact, "--engine", "openvino", "--threads", "1"]),
+    ):
+        assert main(["predict", photo, "-o", str(tmp_path / name), *model, *arguments]) == 0
+        written[name] = (tmp_path / name / "photo0_labels.png").read_bytes()
+    assert written["overridden"] == written["exact"] != written["fast"]
+
+
+def test_a_service_decides_how_it_computes(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = ["--url", "http://localhost:1", "--no-mirroring", "--threads", "2"]
+    assert main(["predict", str(photos), "-o", "out", *url]) == 1
+    assert "error [invalid_option]: --mirroring, --threads" in capsys.readouterr().err
+
+
 def test_photos_that_would_overwrite_each_other_are_refused(
     photos: Path, two_folds_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
