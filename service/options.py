@@ -83,7 +83,7 @@ class Options(PolygonOptions):
     ] = False
     mode: Annotated[
         Literal["exact", "fast"],
-        Field(description="nnU-Net's own settings, or fewer windows and no mirroring: faster, not the same"),
+        Field(description="nnU-Net's own settings, or fewer windows, not mirrored"),
     ] = "exact"
     gsd_cm: Annotated[
         float | None,
