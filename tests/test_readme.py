@@ -34,6 +34,9 @@ NOT_RUN = {
     "path/to/nnUNetTrainer__nnUNetPlans__2d photos/*.png": "a training of yours",
     ".venv/bin/python -m export triton models/mine --output model_repository": "its bundle",
     "python -m benchmarks.latency --trained-folder path/to/nnunet_dubai_aerial": (
+        "the default model's training, and an hour"
+    ),
+    "python -m benchmarks.serving --trained-folder path/to/nnunet_dubai_aerial": (
         "the default model's training, and half an hour"
     ),
     "python -m benchmarks.iou images/tile3_*.jpg --masks masks": "the photos of the data set",

@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks.latency.columns import COLUMNS, REAL, TILE, TILES
 from benchmarks.latency.plot import draw
 from benchmarks.latency.results import Cell, Results
+from benchmarks.latency.rounds import QUIET_SHARE
 from benchmarks.latency.rows import REFERENCE, ROWS
 from benchmarks.machine import signature
 
@@ -71,7 +72,8 @@ def _lines(results: Results) -> Iterator[str]:
             yield (
                 "\nOther processes took "
                 + " to ".join(f"{share:.0%}" for share in table.others())
-                + " of the cores meanwhile, from column to column."
+                + " of the cores meanwhile, from column to column; rounds in which they took more "
+                f"than {QUIET_SHARE:.0%} count only where there is no other."
             )
         yield from (
             f"\nNot run: {ROWS[row].title}: {reason}." for row, reason in about["unusable"].items()

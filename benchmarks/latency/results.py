@@ -34,7 +34,8 @@ class Cell:
         network_runs: tiles that went through the network.
         gflops: of the network alone.
         peak_mb: VmHWM of the row's process.
-        others_share: of the cores, taken by processes that are not ours meanwhile.
+        others_share: of the cores, the most that other processes took in one of these rounds.
+        discarded: rounds in which they took too much.
     """
 
     machine: str
@@ -53,6 +54,7 @@ class Cell:
     gflops: float | None = None
     peak_mb: int | None = None
     others_share: float = 0.0
+    discarded: int = 0
     skipped: str | None = None
 
     @property
@@ -93,6 +95,7 @@ class Place:
             gflops=self.model.gigaflops_a_tile / median_s if alone and median_s else None,
             peak_mb=timing.peak_mb,
             others_share=timing.others_share,
+            discarded=timing.discarded,
             skipped=skipped,
         )
 

@@ -13,6 +13,8 @@ from benchmarks.latency.worker import Done, Worker, WorkerFailed
 from benchmarks.others import Others
 
 MB = 1_000_000
+# Of the cores; a round in which other processes took more says more about them.
+QUIET_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Limits:
     """How much time to spend.
 
     Attributes:
-        repeats: rounds at the most.
+        repeats: quiet rounds at the most.
         budget_s: rounds of a column end when they have taken this long; there is always one.
         longest_s: a row that would take longer for a column is left out of it.
     """
@@ -38,7 +40,8 @@ class Timings:
         precision: what its network computes in.
         seconds: of each round; in the column of tiles of a batch, for a tile.
         skipped: why there are none.
-        others_share: of the cores, taken by processes that are not ours meanwhile.
+        others_share: of the cores, the most that other processes took in one of these rounds.
+        discarded: rounds that do not count, as others took too much.
     """
 
     precision: str
@@ -48,6 +51,7 @@ class Timings:
     peak_mb: int = 0
     skipped: str | None = None
     others_share: float = 0.0
+    discarded: int = 0
 
     def take(self, done: Done, *, of_a_batch: bool) -> None:
         """Note a round."""
@@ -55,6 +59,13 @@ class Timings:
         self.labels = self.labels or done.labels
         self.network_runs = done.network_runs
         self.peak_mb = done.peak_bytes // MB
+
+    def keep(self, rounds: Sequence[int], shares: Sequence[float]) -> None:
+        """Let only some rounds count."""
+        if self.seconds:
+            self.discarded = sum(share > QUIET_SHARE for share in shares)
+            self.seconds = [self.seconds[index] for index in rounds]
+            self.others_share = max(shares[index] for index in rounds)
 
 
 def measure_column(
@@ -64,7 +75,10 @@ def measure_column(
     limits: Limits,
     tell: Callable[[str], None],
 ) -> dict[str, Timings]:
-    """Time every row's worker in turn; the first round warms up, if there is time for more.
+    """Time every row's worker in turn.
+
+    The first round warms up, if there is time for more. Rounds count that were quiet, or else the
+    quietest.
 
     Args:
         workers: by row.
@@ -76,20 +90,31 @@ def measure_column(
     timings = {row: Timings(worker.precision) for row, worker in workers.items()}
     if paths:
         _leave_out_slow(workers, timings, paths, limits.longest_s)
-    others = Others()
+    shares: list[float] = []
     spent_s = 0.0
-    for done_rounds in range(limits.repeats + 1):
-        if done_rounds and spent_s + spent_s / done_rounds > limits.budget_s:
-            break
+    while not shares or (
+        sum(share <= QUIET_SHARE for share in shares) <= limits.repeats
+        and spent_s + spent_s / len(shares) <= limits.budget_s
+    ):
+        others = Others()
         for row, worker in workers.items():
             if timings[row].skipped is None:
-                tell(f"{row}, round {done_rounds}")
+                tell(f"{row}, round {len(shares)}")
                 spent_s += _one_round(worker, timings[row], column, paths)
+        shares.append(others.share())
     for timing in timings.values():
-        timing.others_share = others.share()
-        if len(timing.seconds) > 1:
-            del timing.seconds[0]
+        timing.keep(rounds_that_count(shares), shares)
     return timings
+
+
+def rounds_that_count(shares: Sequence[float]) -> list[int]:
+    """Which rounds were quiet, without the first if there are others; else the quietest one."""
+    quiet = [index for index, share in enumerate(shares) if share <= QUIET_SHARE]
+    return quiet[1:] if quiet[:1] == [0] and len(quiet) > 1 else quiet or [_least(shares)]
+
+
+def _least(shares: Sequence[float]) -> int:
+    return min(range(len(shares)), key=shares.__getitem__)
 
 
 def _one_round(worker: Worker, timing: Timings, column: Column, paths: Sequence[Path]) -> float:

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.latency.flops import gigaflops_a_tile
 from benchmarks.latency.interval import median_interval
 from benchmarks.latency.results import Cell, Results
+from benchmarks.latency.rounds import rounds_that_count
 from droneseg.bundle import Bundle
 from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
@@ -31,6 +32,22 @@ def test_the_interval_of_a_median_is_that_of_the_sign_test(
     interval = median_interval([float(value) for value in reversed(range(count))])
     assert (interval.low, interval.high) == (low, high)
     assert isclose(interval.confidence, confidence)
+
+
+@pytest.mark.parametrize(
+    ("shares", "kept"),
+    [
+        ([0.3], [0]),
+        ([0, 0, 0.3, 0.01], [1, 3]),
+        ([0, 0.3], [0]),
+        ([0.3, 0], [1]),
+        ([0.3, 0.2], [1]),
+    ],
+)
+def test_quiet_rounds_count_and_the_first_only_if_it_must(
+    shares: list[float], kept: list[int]
+) -> None:
+    assert rounds_that_count(shares) == kept
 
 
 def test_operations_are_those_that_pytorch_counts(one_axis: Path, one_axis_bundle: Bundle) -> None:
