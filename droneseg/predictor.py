@@ -1,6 +1,7 @@
 """Predictor: photos in, label maps out; one batch holds tiles of many photos."""
 
 import heapq
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from droneseg.outcome import Outcome
 from droneseg.plan import InferencePlan, Member
 from droneseg.preprocess import NormalizedImage, preprocess
 from droneseg.segmentation import Segmentation
+from droneseg.stage_times import StageTimes
 from droneseg.tiling import Stitcher, Tiling, gaussian_weights
 
 LogitWriter = Callable[[int, slice, NDArray[np.float32]], None]
@@ -48,6 +50,9 @@ class Predictor:
     """Segments photos with a bundle exactly as nnU-Net's own predictor does.
 
     Not safe for use by several threads at once: its buffers are used again.
+
+    Attributes:
+        times: how long its stages took, of all photos so far.
     """
 
     def __init__(  # noqa: PLR0913 - each of nnU-Net's settings can be overridden
@@ -92,6 +97,7 @@ class Predictor:
                 for index in range(len(members))
             ]
         self.engines = tuple(engine)
+        self.times = StageTimes()
         self.tile_step_size = _step(tile_step_size, mode, self.plan)
         if mirroring is None:
             mirroring = mode == "exact"
@@ -183,6 +189,7 @@ class Predictor:
         """Run all windows of all images, and yield after each batch."""
         batches: list[list[_Window]] = [[] for _ in self._networks]
         for run in runs:
+            self.times.preprocess_s += run.preprocess_s
             for window in run.windows():
                 batch = batches[window.member]
                 batch.append(window)
@@ -195,11 +202,19 @@ class Predictor:
 
     def _run(self, batch: list["_Window"]) -> None:
         """Run windows of one member, and empty the list."""
-        network = self._networks[batch[0].member]
+        network, times = self._networks[batch[0].member], self.times
+        start = time.perf_counter()
         for window, tile in zip(batch, network.tiles, strict=False):
             window.sliding.cut(window.corner, tile)
-        for window, logits in zip(batch, network.run(len(batch)), strict=True):
+        cut = time.perf_counter()
+        sums = network.run(len(batch))
+        ran = time.perf_counter()
+        for window, logits in zip(batch, sums, strict=True):
             window.sliding.stitcher.add(window.corner, logits)
+        times.preprocess_s += cut - start
+        times.network_s += ran - cut
+        times.stitch_s += time.perf_counter() - ran
+        times.tiles += len(batch)
         batch.clear()
 
 
@@ -235,10 +250,12 @@ class _ImageRun:
         tap: LogitWriter | None = None,
     ):
         plan = pipeline.plan
+        start = time.perf_counter()
         normalized = [
             preprocess(image, member.channels).on(xp)
             for member, xp in zip(plan.members, pipeline.libraries, strict=True)
         ]
+        self.preprocess_s = time.perf_counter() - start
         box = normalized[0].box
         self.box_shape = box.shape
         self._outcome = Outcome(

@@ -7,11 +7,13 @@ from typing import Any, cast
 import bentoml
 from starlette.requests import Request
 
+from droneseg.descriptors import describe_photo
 from droneseg.errors import DroneSegError
 from droneseg.images import decode_image, pixel_count
 from droneseg.segmentation import Segmentation
 from service.errors import InvalidRequest, ModelNotReady
 from service.image import IMAGE
+from service.logs import configure_logs
 from service.middleware import MIDDLEWARE
 from service.options import Options, PolygonOptions
 from service.payloads import (
@@ -24,7 +26,8 @@ from service.payloads import (
     error_response,
 )
 from service.pixel_budget import PixelBudget
-from service.plan import CHANNELS, plan
+from service.plan import CHANNEL_NAMES, CHANNELS, plan
+from service.prediction_log import prediction_log
 from service.queue import Queue
 from service.rendering import Renderer, kept_ids
 from service.request_id import REQUEST_ID
@@ -32,6 +35,9 @@ from service.routes import prediction_response, routes
 from service.runner import Runner
 from service.runner_link import RunnerLink, too_late
 from service.settings import settings
+from service.sighting import Sighting, see
+
+configure_logs()
 
 # BentoML gives up later than we do, as its answer has no code.
 GRACE_S = settings.body_timeout_s + 30
@@ -45,6 +51,8 @@ GRACE_S = settings.body_timeout_s + 30
     traffic={"timeout": settings.timeout_s + GRACE_S},
     # RequestLog writes its own line, with the request's id.
     logging={"access": {"enabled": False}},
+    # RequestMetrics counts requests; BentoML's label any path that a stranger asks for.
+    metrics={"enabled": False},
 )
 class DroneSeg:
     """Segments aerial photos exactly as the trained nnU-Net does."""
@@ -63,6 +71,12 @@ class DroneSeg:
     async def _start(self) -> None:
         # The server must answer /livez meanwhile, so the warm-up is not waited for.
         self._task = asyncio.create_task(self.link.keep())
+
+    @bentoml.on_shutdown
+    async def _stop(self) -> None:
+        # By now all requests have been answered.
+        if prediction_log is not None:
+            await asyncio.to_thread(prediction_log.close)
 
     async def __is_ready__(self) -> bool:
         """For /readyz: whether the warm-up predictions succeeded."""
@@ -123,15 +137,38 @@ class DroneSeg:
         ids = kept_ids(options, plan.labels)
         image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
         decoded = time.perf_counter()
+        # The front has time while the network runs.
+        descriptors = asyncio.create_task(asyncio.to_thread(describe_photo, image, CHANNEL_NAMES))
         outcome = await self.link.segment(image, options, deadline)
         segmented = time.perf_counter()
         segmentation = Segmentation(
             outcome["labels"], plan.labels, outcome["probabilities"], outcome["confidence"]
         )
-        if ids is not None:
-            segmentation = segmentation.keep(ids)
-        fields = await self.renderer.render(segmentation, image, options)
+        kept = segmentation if ids is None else segmentation.keep(ids)
+        fields = await self.renderer.render(kept, image, options)
+        fractions = await asyncio.to_thread(_fractions, segmentation)
         end = time.perf_counter()
+        model = self.served_model(options.mode)
+        see(
+            Sighting(
+                model=model,
+                mode=options.mode,
+                height=image.shape[0],
+                width=image.shape[1],
+                filename=filename,
+                stages={
+                    "decode": decoded - start,
+                    "queue": outcome["queue_ms"] / 1000,
+                    **outcome["stages"],
+                    "encode": end - segmented,
+                },
+                fractions=fractions,
+                confidence=outcome["confidence"],
+                descriptors=descriptors,
+                seconds=end - start,
+                request_id=REQUEST_ID.get(),
+            )
+        )
         return Prediction(
             request_id=REQUEST_ID.get(),
             filename=filename,
@@ -143,7 +180,7 @@ class DroneSeg:
                 encode=(end - segmented) * 1000,
                 total=(end - start) * 1000,
             ),
-            model=self.served_model(options.mode),
+            model=model,
             **fields,
         )
 
@@ -164,6 +201,11 @@ class DroneSeg:
         modes = self.link.info["modes"] if self.link.info else {}
         used = modes.get(mode, {"engine": "", "precision": ""})
         return ServedModel(name=plan.name, hash=plan.content_hash, **used)
+
+
+def _fractions(segmentation: Segmentation) -> dict[str, float]:
+    """Of every class, by its name."""
+    return {area.label.name: area.fraction for area in segmentation.areas()}
 
 
 def _options_of(request: Base64Image | Base64Request) -> Options:

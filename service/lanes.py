@@ -14,6 +14,7 @@ from droneseg.engines.shared import FairLock, SharedEngine
 from droneseg.mode import Mode
 from droneseg.normalization import ImageArray
 from droneseg.predictor import Predictor
+from service import metrics
 from service.errors import DeadlineExceeded, PredictionFailed
 from service.request_id import logger
 
@@ -49,7 +50,7 @@ class Lane:
         begun = time.monotonic()
         outcomes: list[dict[str, Any]] = [{"error": DeadlineExceeded.code} for _ in photos]
         for wanted, indices in _alike(photos, begun).items():
-            results = self._segment_alike(wanted, [photos[index]["image"] for index in indices])
+            results = self._segment_alike(wanted, [photos[index] for index in indices])
             for index, result in zip(indices, results, strict=True):
                 outcomes[index] = result
         predict_ms = (time.monotonic() - begun) * 1000
@@ -58,22 +59,35 @@ class Lane:
             outcome["predict_ms"] = predict_ms
         return outcomes
 
-    def _segment_alike(self, wanted: Wanted, images: list[ImageArray]) -> list[dict[str, Any]]:
+    def _segment_alike(
+        self, wanted: Wanted, photos: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
         """Photos with the same options; one by one if they fail together."""
+        images: list[ImageArray] = [photo["image"] for photo in photos]
+        predictor = self._predictors[wanted.mode]
+        before = predictor.times.copy()
         try:
-            results = self._predictors[wanted.mode].segment(
+            results = predictor.segment(
                 images, probabilities=wanted.probabilities, confidence=wanted.confidence
             )
         except Exception:
-            logger.exception("%d photos failed", len(images))
-            if len(images) > 1:
-                return [self._segment_alike(wanted, [image])[0] for image in images]
+            logger.exception("failed: %s", ", ".join(photo["request_id"] for photo in photos))
+            if len(photos) > 1:
+                return [self._segment_alike(wanted, [photo])[0] for photo in photos]
             return [{"error": PredictionFailed.code}]
+        times = predictor.times.since(before)
+        metrics.observe_batch([image.shape[0] * image.shape[1] for image in images], times.tiles)
+        stages = {
+            "preprocess": times.preprocess_s,
+            "network": times.network_s,
+            "stitch": times.stitch_s,
+        }
         return [
             {
                 "labels": result.labels,
                 "probabilities": result.probabilities,
                 "confidence": result.confidence,
+                "stages": stages,
             }
             for result in results
         ]

@@ -26,4 +26,5 @@ def load_plan() -> InferencePlan:
 # On import, and not in a process that BentoML would start again and again: without its model the
 # server ends at once, and no Bento is built.
 plan = load_plan()
-CHANNELS = len(plan.channel_names)
+CHANNEL_NAMES = plan.channel_names
+CHANNELS = len(CHANNEL_NAMES)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from service import metrics
 from service.errors import QueueFull
 
 
@@ -25,8 +26,12 @@ class Queue:
             raise QueueFull(
                 f"{self._length} photos wait already and at most {self._limit} may; try again later"
             )
-        self._length += photos
+        self._change(photos)
         try:
             yield
         finally:
-            self._length -= photos
+            self._change(-photos)
+
+    def _change(self, photos: int) -> None:
+        self._length += photos
+        metrics.QUEUE_PHOTOS.set(self._length)

@@ -14,14 +14,5 @@ def choose_request_id(given: str | None) -> str:
     return given if given and SANE.fullmatch(given) else uuid.uuid4().hex
 
 
-class _WithRequestId(logging.Filter):
-    """Puts the id before every message."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = f"[{REQUEST_ID.get()}] {record.msg}"
-        return True
-
-
 # BentoML shows the messages of its own loggers only.
 logger = logging.getLogger("bentoml.droneseg")
-logger.addFilter(_WithRequestId())

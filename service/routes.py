@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from droneseg.errors import DroneSegError
-from service import docs_page, front_page
+from service import docs_page, front_page, metrics, metrics_page
 from service.errors import InvalidRequest
 from service.model_info import model_info
 from service.openapi import document
@@ -75,6 +75,7 @@ async def _entry(upload: Upload, options: Options) -> Prediction | BatchError:
     try:
         return await front().segment(upload.data, options, upload.filename)
     except DroneSegError as error:
+        metrics.REJECTIONS.labels(error.code).inc()
         return BatchError(**error_content(error), filename=upload.filename)
 
 
@@ -134,6 +135,7 @@ routes = Starlette(
         Route("/batch_predict", batch_predict, methods=["POST"]),
         Route("/polygons", polygons, methods=["POST"]),
         Route("/model_info", info, methods=["GET", "POST"]),
+        Route("/metrics", metrics_page.metrics),
         Route("/docs", docs),
         Route("/docs.json", docs_json),
         *front_page.routes,

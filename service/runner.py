@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.devices import find_gpus, take_gpu
+from service.logs import configure_logs
 from service.request_id import logger
 from service.settings import settings
+
+configure_logs()
 
 
 class Photo(TypedDict):

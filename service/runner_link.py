@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from droneseg.errors import DroneSegError
 from droneseg.mode import Mode
 from droneseg.scene import draw_scene
+from service import metrics
 from service.errors import DeadlineExceeded, ModelNotReady, PredictionFailed
 from service.options import Options
 from service.plan import CHANNELS, plan
@@ -127,6 +128,7 @@ class RunnerLink:
                 photo = (scene, Options(mode=mode), deadline)
                 await asyncio.gather(*(self.segment(*photo) for _ in range(WARM_UP_AT_ONCE)))
             self.info = await self._runner.to_async.info()
+            metrics.show_model(self.info["modes"])
         except (DroneSegError, BentoMLException, aiohttp.ClientError, TimeoutError) as error:
             logger.warning("the warm-up failed and is tried again: %r", error)
         else:

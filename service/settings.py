@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """What can be configured, and its defaults."""
 
-    model_config = SettingsConfigDict(env_prefix="DRONESEG_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="DRONESEG_", frozen=True, validate_default=True)
 
     model: Annotated[Path, Field(description="the bundle's folder, or its name below models/")] = (
         Path("models/dubai_aerial")
@@ -55,6 +55,16 @@ class Settings(BaseSettings):
     runner_grace_s: Annotated[
         float, Field(gt=0, description="the server ends when the runner is silent for longer")
     ] = 15
+    log_url: Annotated[
+        str,
+        Field(
+            description="where the prediction log is written: a folder, gs://bucket/folder, - for "
+            "lines on stdout; none if empty"
+        ),
+    ] = "prediction-log"
+    log_filenames: Annotated[
+        bool, Field(description="whether the prediction log has the names of photos")
+    ] = False
     api_keys: Annotated[
         tuple[SecretStr, ...],
         NoDecode,
@@ -76,6 +86,12 @@ class Settings(BaseSettings):
         if self.max_bodies_bytes < self.max_body_bytes:
             raise ValueError("DRONESEG_MAX_BODIES_BYTES is less than DRONESEG_MAX_BODY_BYTES")
         return self
+
+    @field_validator("log_url")
+    @classmethod
+    def _locate(cls, url: str) -> str:
+        """Folders are relative to the checkout, as models are."""
+        return url if url in ("", "-") or "://" in url else str(ROOT / url)
 
     @property
     def model_path(self) -> Path:

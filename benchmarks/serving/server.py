@@ -22,7 +22,12 @@ def serving(service: str, model: Path, **settings: object) -> Iterator[httpx.Cli
     """A client of our service, ready; settings are named as in service/settings.py."""
     named = {f"DRONESEG_{name.upper()}": str(value) for name, value in settings.items()}
     with tempfile.TemporaryDirectory() as home:
-        own = {"BENTOML_HOME": home, "BENTOML_DO_NOT_TRACK": "true", "DRONESEG_MODEL": str(model)}
+        own = {
+            "BENTOML_HOME": home,
+            "BENTOML_DO_NOT_TRACK": "true",
+            "DRONESEG_MODEL": str(model),
+            "DRONESEG_LOG_URL": f"{home}/prediction-log",
+        }
         with _listening(["bentoml", "serve", service], own | named) as client:
             yield client
 

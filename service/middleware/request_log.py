@@ -31,13 +31,14 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[HEADER] = request_id
                 if scope["path"] not in QUIET:
-                    took_ms = (time.perf_counter() - start) * 1000
+                    facts = {
+                        "method": scope["method"],
+                        "path": scope["path"],
+                        "status": message["status"],
+                        "duration_ms": round((time.perf_counter() - start) * 1000, 1),
+                    }
                     logger.info(
-                        "%s %s %d %.0f ms",
-                        scope["method"],
-                        scope["path"],
-                        message["status"],
-                        took_ms,
+                        "%(method)s %(path)s %(status)d %(duration_ms).0f ms", facts, extra=facts
                     )
             await send(message)
 

@@ -1,6 +1,7 @@
 """The real service in a subprocess."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -59,16 +60,27 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(folder: Path, **environment: str) -> Iterator[Server]:
-    """Start a server whose state lives in `folder`; stop it in the end."""
+def serve(folder: Path, *, terminal: bool = False, **environment: str) -> Iterator[Server]:
+    """Start a server whose state lives in `folder`; stop it in the end.
+
+    It writes its log into a file, as it comes through a terminal if that is wanted.
+    """
     port = free_port()
     log = folder / "server.log"
     # Servers that share BENTOML_HOME wipe each other's metrics.
-    env = os.environ | {"BENTOML_HOME": str(folder), "BENTOML_DO_NOT_TRACK": "true"} | environment
+    own = {
+        "BENTOML_HOME": str(folder),
+        "BENTOML_DO_NOT_TRACK": "true",
+        "DRONESEG_LOG_URL": str(folder / "prediction-log"),
+    }
+    env = os.environ | own | environment
     command = [sys.executable, "-m", "bentoml", "serve", "service:DroneSeg"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    if terminal:
+        command = ["script", "--quiet", "--flush", "--command", shlex.join(command), "/dev/null"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            command,
             cwd=ROOT,
             env=env,
             stdout=output,

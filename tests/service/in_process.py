@@ -1,0 +1,9 @@
+"""Modules of the service in this process; what BentoML warns of when it is imported is not ours."""
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from service import metrics, prediction_log
+
+__all__ = ["metrics", "prediction_log"]
