@@ -30,7 +30,7 @@ def describe_photo(image: NDArray[np.uint8], channel_names: Sequence[str]) -> di
         channel_names: of the C channels.
     """
     step = max(1, min(image.shape[:2]) // SAMPLED_PX)
-    planes = _planes(image[::step, ::step]) / UINT8_MAX
+    planes = _planes(image[::step, ::step]) / np.float32(UINT8_MAX)
     luma, colors = _luma(planes), planes[:3]
     brightest, darkest = colors.max(axis=0), colors.min(axis=0)
     means = planes.mean(axis=(1, 2))

@@ -16,8 +16,10 @@ from service.sighting import Sighting
 # From what decoding a small photo takes to the default deadline: 0.3 ms to 2 ms for the stages of a
 # 256 x 256 photo, 20 ms a photo for the front as a whole, 0.05 to 10 s for the network of 0.1 to 3
 # megapixels, 50 s for 12 megapixels on two cores.
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-SECONDS = (*SECONDS, 60.0, 120.0, 300.0, 600.0)
+SECONDS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0),
+)
 PIXELS = tuple(float(2**power) for power in range(14, 28))
 TILES = tuple(float(2**power) for power in range(11))
 PHOTOS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)

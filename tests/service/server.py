@@ -60,11 +60,27 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(folder: Path, *, terminal: bool = False, **environment: str) -> Iterator[Server]:
-    """Start a server whose state lives in `folder`; stop it in the end.
+def serve(folder: Path, **environment: str) -> Iterator[Server]:
+    """Start a server whose state lives in `folder`; stop it in the end."""
+    with _started(folder, environment, lambda command: command) as server:
+        yield server
 
-    It writes its log into a file, as it comes through a terminal if that is wanted.
-    """
+
+@contextmanager
+def serve_on_terminal(folder: Path, **environment: str) -> Iterator[Server]:
+    """As `serve`; what it writes comes through a terminal."""
+
+    def through_terminal(command: list[str]) -> list[str]:
+        return ["script", "--quiet", "--flush", "--command", shlex.join(command), "/dev/null"]
+
+    with _started(folder, environment, through_terminal) as server:
+        yield server
+
+
+@contextmanager
+def _started(
+    folder: Path, environment: dict[str, str], wrap: Callable[[list[str]], list[str]]
+) -> Iterator[Server]:
     port = free_port()
     log = folder / "server.log"
     # Servers that share BENTOML_HOME wipe each other's metrics.
@@ -76,11 +92,9 @@ def serve(folder: Path, *, terminal: bool = False, **environment: str) -> Iterat
     env = os.environ | own | environment
     command = [sys.executable, "-m", "bentoml", "serve", "service:DroneSeg"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    if terminal:
-        command = ["script", "--quiet", "--flush", "--command", shlex.join(command), "/dev/null"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
+            wrap(command),
             cwd=ROOT,
             env=env,
             stdout=output,

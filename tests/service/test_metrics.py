@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from droneseg.bundle import Bundle
 from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
-from tests.service.server import Server, serve
+from tests.service.server import Server, serve, serve_on_terminal
 
 pytestmark = pytest.mark.service
 
@@ -173,7 +173,7 @@ def test_every_log_line_is_json_and_has_the_id_of_its_request(workers: Server) -
 
 
 def test_on_a_terminal_lines_are_text(two_folds_bundle: Bundle, tmp_path: Path) -> None:
-    with serve(tmp_path, terminal=True, DRONESEG_MODEL=str(two_folds_bundle.path)) as server:
+    with serve_on_terminal(tmp_path, DRONESEG_MODEL=str(two_folds_bundle.path)) as server:
         server.wait_until_ready()
         httpx.get(f"{server.url}/docs", headers={"X-Request-ID": "mine"})
         server.wait_until(lambda: "[INFO] [mine] GET /docs 200" in server.log.read_text())
