@@ -17,9 +17,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from droneseg.bundle import DEFAULT_MODEL
+from droneseg.masks import IGNORED, class_ids
 from droneseg.plan import InferencePlan, Label
-
-IGNORED = 255
 
 
 def main() -> None:
@@ -50,14 +49,6 @@ def post(url: str, photo: Path) -> bytes:
 def read_rgb(data: bytes) -> NDArray[np.uint8]:
     """Pixels of a PNG, uint8 [H, W, 3]."""
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-
-
-def class_ids(colors: NDArray[np.uint8], labels: tuple[Label, ...]) -> NDArray[np.uint8]:
-    """The class of each pixel by its colour, IGNORED if no class has it; uint8 [H, W]."""
-    ids = np.full(colors.shape[:2], IGNORED, np.uint8)
-    for label in labels:
-        ids[(colors == label.rgb).all(axis=2)] = label.id
-    return ids
 
 
 def confused(

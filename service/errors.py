@@ -99,3 +99,17 @@ class DeadlineExceeded(DroneSegError):
 
     status = 504
     code = "deadline_exceeded"
+
+
+class NoDriftReport(DroneSegError):
+    """The drift job has not made a report yet."""
+
+    status = 404
+    code = "no_drift_report"
+
+
+class LogUnavailable(DroneSegError):
+    """What lies beside the prediction log cannot be read."""
+
+    status = 503
+    code = "log_unavailable"

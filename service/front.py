@@ -11,6 +11,7 @@ from droneseg.descriptors import describe_photo
 from droneseg.errors import DroneSegError
 from droneseg.images import decode_image, pixel_count
 from droneseg.segmentation import Segmentation
+from service import drift_reports
 from service.errors import InvalidRequest, ModelNotReady
 from service.image import IMAGE
 from service.logs import configure_logs
@@ -70,7 +71,10 @@ class DroneSeg:
     @bentoml.on_startup
     async def _start(self) -> None:
         # The server must answer /livez meanwhile, so the warm-up is not waited for.
-        self._task = asyncio.create_task(self.link.keep())
+        self._tasks = [
+            asyncio.create_task(self.link.keep()),
+            asyncio.create_task(drift_reports.keep_watch()),
+        ]
 
     @bentoml.on_shutdown
     async def _stop(self) -> None:

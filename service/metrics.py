@@ -84,6 +84,16 @@ LOG_BUFFERED = Gauge(
     "Prediction records that are not written yet.",
     multiprocess_mode="livesum",
 )
+DRIFT_SHARE = Gauge(
+    "droneseg_drift_share",
+    "Share of columns that had drifted by the newest report.",
+    multiprocess_mode="livemostrecent",
+)
+DRIFT_REPORT_TIME = Gauge(
+    "droneseg_drift_report_timestamp_seconds",
+    "When the newest drift report was made; 0 if there is none.",
+    multiprocess_mode="livemostrecent",
+)
 
 STAGES = ("queue", "decode", "preprocess", "network", "stitch", "encode")
 # What has not happened yet is 0: a rate would miss the first time otherwise.

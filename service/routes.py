@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from droneseg.errors import DroneSegError
-from service import docs_page, front_page, metrics, metrics_page
+from service import docs_page, drift_reports, front_page, metrics, metrics_page
 from service.errors import InvalidRequest
 from service.model_info import model_info
 from service.openapi import document
@@ -135,6 +135,7 @@ routes = Starlette(
         Route("/batch_predict", batch_predict, methods=["POST"]),
         Route("/polygons", polygons, methods=["POST"]),
         Route("/model_info", info, methods=["GET", "POST"]),
+        Route("/drift", drift_reports.drift),
         Route("/metrics", metrics_page.metrics),
         Route("/docs", docs),
         Route("/docs.json", docs_json),

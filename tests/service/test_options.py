@@ -242,7 +242,7 @@ def test_request_ids(server: Server, given: str, kept: bool) -> None:  # noqa: F
         request_id = answer.headers["x-request-id"]
         assert answer.json()["request_id"] == request_id
         assert (request_id == given) is kept
-        assert f"[{request_id}]" in server.log.read_text()
+        assert f'"request_id": "{request_id}"' in server.log.read_text()
 
 
 def test_model_info(server: Server, two_folds_bundle: Bundle) -> None:
