@@ -4,7 +4,7 @@ python -m benchmarks.drift IMAGES writes benchmarks/results/drift.*. IMAGES is t
 photos the bundle's reference profile describes. Predictions are drawn from these photos, as they
 are or shifted, for many seeds: from all of them, against all of them; and, which is harder, from
 one half against the other. Class fractions of shifted photos are those of the photos as they are,
-which makes shifts harder to find. Evidently's test is scipy's, which is called here without the page.
+which makes shifts harder to find. The test is scipy's, as Evidently's is.
 """
 
 import argparse

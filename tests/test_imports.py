@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "nnunetv2", "evidently", "dvc", "export", "benchmarks")
+HEAVY = ("torch", "nnunetv2", "evidently", "pandas", "dvc", "drift", "export", "benchmarks")
 
 
 @pytest.mark.parametrize("module", ["droneseg", "droneseg.cli", "droneseg.engines.onnxruntime"])
