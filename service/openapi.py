@@ -186,11 +186,25 @@ def _model_paths() -> Json:
             **error_responses(ANY_ROUTE),
         },
     }
+    drift = {
+        "operationId": "get_drift",
+        **operation,
+        "description": "The newest report of whether photos are still like those that the model was "
+        "made with, JSON or HTML by `Accept`.",
+        "responses": {
+            "200": {
+                "description": "the report",
+                "content": {"application/json": {"schema": {}}, "text/html": {"schema": {}}},
+            },
+            **_errors((*ANY_ROUTE, errors.NoDriftReport, errors.LogUnavailable)),
+        },
+    }
     return {
+        "/drift": {"get": drift},
         "/model_info": {
             "get": {"operationId": "get_model_info", **operation},
             "post": {"operationId": "post_model_info", **operation},
-        }
+        },
     }
 
 

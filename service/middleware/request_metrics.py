@@ -13,7 +13,10 @@ from service.sighting import SIGHTINGS, Sighting
 
 PREDICTION = {"/predict", "/predict_image_bytes", "/predict_base64", "/batch_predict"}
 # BentoML's own metrics take any path for a label, of which a stranger has as many as they like.
-ENDPOINTS = {*PREDICTION, "/", "/model_info", "/drift", "/docs", "/docs.json", "/schema.json"}
+ENDPOINTS = {
+    *(*PREDICTION, "/polygons", "/model_info", "/drift"),
+    *("/", "/docs", "/docs.json", "/schema.json"),
+}
 PAGE = "/page"
 OTHER = "other"
 # As nginx calls a client who did not wait; nothing was answered.

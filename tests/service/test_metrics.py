@@ -128,6 +128,13 @@ def test_strangers_cannot_add_labels(workers: Server) -> None:
     assert total(scrape(workers), "droneseg_requests_total", endpoint="other") > 100
 
 
+def test_all_documented_routes_have_labels(workers: Server) -> None:
+    paths = set(httpx.get(f"{workers.url}/docs.json").json()["paths"])
+    for path in paths - {"/livez", "/readyz", "/healthz", "/metrics"}:
+        httpx.get(f"{workers.url}{path}", timeout=60)
+        assert total(scrape(workers), "droneseg_requests_total", endpoint=path), path
+
+
 def test_what_a_killed_worker_held_is_forgotten(two_folds_bundle: Bundle, tmp_path: Path) -> None:
     """A large photo is in its queue; BentoML starts another worker."""
     with serve(tmp_path, DRONESEG_MODEL=str(two_folds_bundle.path)) as server:
