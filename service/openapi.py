@@ -189,14 +189,14 @@ def _model_paths() -> Json:
     drift = {
         "operationId": "get_drift",
         **operation,
-        "description": "The newest report of whether photos are still like those that the model was "
-        "made with, JSON or HTML by `Accept`.",
+        "description": "The newest report of whether photos are still like those that the model "
+        "was made with, JSON or HTML by `Accept`.",
         "responses": {
             "200": {
                 "description": "the report",
                 "content": {"application/json": {"schema": {}}, "text/html": {"schema": {}}},
             },
-            **_errors((*ANY_ROUTE, errors.NoDriftReport, errors.LogUnavailable)),
+            **error_responses((*ANY_ROUTE, errors.NoDriftReport, errors.LogUnavailable)),
         },
     }
     return {
