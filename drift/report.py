@@ -1,5 +1,6 @@
 """DriftReport: the log against the reference, by Evidently; HTML for people, JSON for machines."""
 
+import html
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -154,7 +155,19 @@ def make_report(
         alarm=share > 0,
         columns=columns,
     )
-    return report, str(snapshot.get_html_str(as_iframe=False))
+    page = str(snapshot.get_html_str(as_iframe=False))
+    return report, page.replace("<body>", f"<body>{_headline(report)}", 1)
+
+
+def _headline(report: DriftReport) -> str:
+    """What Evidently's page does not say: of what, of when, and which columns first."""
+    drifted = [column.name for column in report.columns if column.drifted]
+    window = f"{report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC"
+    text = (
+        f"{report.model}: {report.records} predictions, {window}, against "
+        f"{report.reference_photos} photos. Drifted: {', '.join(drifted) or 'none'}."
+    )
+    return f'<p style="font: 18px sans-serif; margin: 24px">{html.escape(text)}</p>'
 
 
 def publish(store: Store, report: DriftReport, page: str) -> tuple[str, str]:
