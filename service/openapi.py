@@ -174,7 +174,7 @@ def _polygon_paths() -> Json:
 
 
 def _model_paths() -> Json:
-    operation = {
+    operation: Json = {
         "tags": ["model"],
         "description": "What is served, with what, and within which limits.",
         "security": security(),
@@ -186,7 +186,7 @@ def _model_paths() -> Json:
             **error_responses(ANY_ROUTE),
         },
     }
-    drift = {
+    drift: Json = {
         "operationId": "get_drift",
         **operation,
         "description": "The newest report of whether photos are still like those that the model "
