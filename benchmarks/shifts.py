@@ -47,7 +47,8 @@ def scale(photo: Photo, factor: float) -> Photo:
 
 
 def _uint8(values: NDArray[np.floating]) -> Photo:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    photo: Photo = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return photo
 
 
 Shift = Callable[[Photo, float], Photo]
