@@ -12,6 +12,7 @@ from droneseg.errors import DroneSegError
 from droneseg.images import decode_image, pixel_count
 from droneseg.segmentation import Segmentation
 from service import drift_reports
+from service.clock import Clock
 from service.errors import InvalidRequest, ModelNotReady
 from service.image import IMAGE
 from service.logs import configure_logs
@@ -22,7 +23,6 @@ from service.payloads import (
     Base64Request,
     Prediction,
     ServedModel,
-    Timings,
     decode_base64,
     error_response,
 )
@@ -151,40 +151,27 @@ class DroneSeg:
         kept = segmentation if ids is None else segmentation.keep(ids)
         fields = await self.renderer.render(kept, image, options)
         fractions = await asyncio.to_thread(_fractions, segmentation)
-        end = time.perf_counter()
-        model = self.served_model(options.mode)
-        see(
-            Sighting(
-                model=model,
-                mode=options.mode,
-                height=image.shape[0],
-                width=image.shape[1],
-                filename=filename,
-                stages={
-                    "decode": decoded - start,
-                    "queue": outcome["queue_ms"] / 1000,
-                    **outcome["stages"],
-                    "encode": end - segmented,
-                },
-                fractions=fractions,
-                confidence=outcome["confidence"],
-                descriptors=descriptors,
-                seconds=end - start,
-                request_id=REQUEST_ID.get(),
-            )
-        )
-        return Prediction(
+        clock = Clock(start, decoded, segmented, time.perf_counter())
+        sighting = Sighting(
+            model=self.served_model(options.mode),
+            mode=options.mode,
+            height=image.shape[0],
+            width=image.shape[1],
+            filename=filename,
+            stages=clock.stages(outcome),
+            fractions=fractions,
+            confidence=outcome["confidence"],
+            descriptors=descriptors,
+            seconds=clock.seconds,
             request_id=REQUEST_ID.get(),
+        )
+        see(sighting)
+        return Prediction(
+            request_id=sighting.request_id,
             filename=filename,
             model_loaded=True,
-            timings_ms=Timings(
-                decode=(decoded - start) * 1000,
-                queue=outcome["queue_ms"],
-                predict=outcome["predict_ms"],
-                encode=(end - segmented) * 1000,
-                total=(end - start) * 1000,
-            ),
-            model=model,
+            timings_ms=clock.timings(outcome),
+            model=sighting.model,
             **fields,
         )
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import metrics
 from service.middleware.request_log import QUIET
 from service.prediction_log import prediction_log
+from service.request_id import logger
 from service.sighting import SIGHTINGS, Sighting
 
 PREDICTION = {"/predict", "/predict_image_bytes", "/predict_base64", "/batch_predict"}
@@ -58,8 +59,17 @@ class RequestMetrics:
                 metrics.REJECTIONS.labels(code).inc()
             for photo in sightings:
                 metrics.observe_photo(photo)
-                if prediction_log is not None:
-                    prediction_log.add(await photo.record())
+                await _log(photo)
+
+
+async def _log(photo: Sighting) -> None:
+    if prediction_log is None:
+        return
+    try:
+        prediction_log.add(await photo.record())
+    except Exception:
+        # The answer has gone out, and there may be more photos.
+        logger.exception("a prediction could not be recorded")
 
 
 def _endpoint(path: str) -> str:
@@ -69,7 +79,7 @@ def _endpoint(path: str) -> str:
 
 
 def _code(body: bytes) -> str:
-    """Of an error in the shape that ErrorShape gives it, or gave it before this saw it."""
+    """Of an error, to which ErrorShape has given its shape."""
     content = json.loads(body)
     return str(content["code"])
 

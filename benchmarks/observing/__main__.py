@@ -1,0 +1,100 @@
+"""What metrics and the prediction log cost: python -m benchmarks.observing.
+
+Two services run, one with both and one without, and are asked in turns, in bursts of many clients.
+Writes benchmarks/results/observing.{json,md}. The network is a small random one: on a larger one
+what is constant for each photo weighs less.
+"""
+
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tqdm import trange
+
+from benchmarks.bundles import write_bundle
+from benchmarks.latency.interval import median_interval
+from benchmarks.machine import describe, signature, write_results
+from benchmarks.photos import jpeg
+from benchmarks.random_model import TrainedFolder
+from benchmarks.serving.server import OURS, serving
+from droneseg.scene import draw_scene
+
+SMALL_NETWORK = TrainedFolder(patch_size=(256, 256), mirror_axes=())
+UNOBSERVED = "benchmarks.observing.unobserved:DroneSeg"
+CLIENTS = 8
+BURST = 64
+ROUNDS = 25
+PHOTOS = [jpeg(draw_scene(256, 256, seed=seed)) for seed in range(8)]
+
+
+def main() -> None:
+    """Measure and write the results."""
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = write_bundle(SMALL_NETWORK, Path(folder), "small_random")
+        with (
+            serving(OURS, bundle.path) as observed,
+            serving(UNOBSERVED, bundle.path) as unobserved,
+            ThreadPoolExecutor(CLIENTS) as pool,
+        ):
+            ratios, rates = in_turns(observed, unobserved, pool)
+    interval = median_interval(ratios)
+    report = {
+        "machine": describe(),
+        "photos_a_second": rates,
+        "ratio": interval.median,
+        "ratio_95": [interval.low, interval.high],
+    }
+    print(write_results("observing", report, table(report)))
+
+
+def in_turns(
+    observed: httpx.Client, unobserved: httpx.Client, pool: ThreadPoolExecutor
+) -> tuple[list[float], dict[str, list[float]]]:
+    """With over without, of each round; photos a second of each."""
+    for client in (observed, unobserved):
+        burst(client, pool)
+    rates: dict[str, list[float]] = {"observed": [], "unobserved": []}
+    for index in trange(ROUNDS, unit="round"):
+        turns = [("observed", observed), ("unobserved", unobserved)]
+        # Neither is always the first.
+        for name, client in turns if index % 2 else reversed(turns):
+            rates[name].append(burst(client, pool))
+    pairs = zip(rates["observed"], rates["unobserved"], strict=True)
+    return [with_both / without for with_both, without in pairs], rates
+
+
+def burst(client: httpx.Client, pool: ThreadPoolExecutor) -> float:
+    """Photos a second of many clients."""
+
+    def post(index: int) -> None:
+        photo = PHOTOS[index % len(PHOTOS)]
+        client.post("/predict", files={"data": photo}).raise_for_status()
+
+    start = time.perf_counter()
+    list(pool.map(post, range(BURST)))
+    return BURST / (time.perf_counter() - start)
+
+
+def table(report: dict[str, Any]) -> str:
+    """For people."""
+    low, high = report["ratio_95"]
+    medians = {name: median_interval(values) for name, values in report["photos_a_second"].items()}
+    rows = "\n".join(
+        f"| {name} | {m.median:.1f} ({m.low:.1f} to {m.high:.1f}) |" for name, m in medians.items()
+    )
+    return f"""| service | photos a second |
+| --- | --- |
+{rows}
+
+Observed over unobserved, median of {ROUNDS} rounds: {report["ratio"]:.3f} ({low:.3f} to \
+{high:.3f}). 256 x 256 photos of {CLIENTS} clients, a small random network.
+
+{signature(report["machine"])}
+"""
+
+
+if __name__ == "__main__":
+    main()
