@@ -7,7 +7,7 @@ from typing import Any
 
 from service import front, metrics
 from service.front import DroneSeg
-from service.middleware import RequestMetrics
+from service.middleware.request_metrics import RequestMetrics
 
 __all__ = ["DroneSeg"]
 
