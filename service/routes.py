@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from typing import TYPE_CHECKING
 
 import bentoml
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from service.front import DroneSeg
 
 
+# A type that is not wanted at all.
+NEVER = re.compile(r"q=0(\.0*)?")
+
+
 def front() -> "DroneSeg":
     """The service that BentoML made."""
     service: DroneSeg = bentoml.get_current_service()
@@ -48,7 +53,7 @@ async def predict_image_bytes(request: Request) -> Response:
 
 
 async def _predict(request: Request, field: str) -> Response:
-    as_png = _wants(request, "image/png") or _wants(request, "image/*")
+    as_png = _wants(request, "image/png", "image/*")
     upload, options = await read_upload(request, field, Options())
     if as_png and options.render == "none":
         raise InvalidRequest("render=none leaves no image to answer with; accept JSON")
@@ -116,10 +121,13 @@ async def prediction_response(prediction: Prediction) -> Response:
     return Response(text, media_type="application/json")
 
 
-def _wants(request: Request, media_type: str) -> bool:
-    """Whether a client accepts this type by name, and not JSON."""
-    accept = request.headers.get("accept", "").lower()
-    return media_type in accept and "application/json" not in accept
+def _wants(request: Request, *media_types: str) -> bool:
+    """Whether a client accepts one of these types by name, and not JSON."""
+    parts = [part.split(";") for part in request.headers.get("accept", "").lower().split(",")]
+    accepted = {
+        name.strip() for name, *rest in parts if not any(NEVER.fullmatch(p.strip()) for p in rest)
+    }
+    return not accepted.isdisjoint(media_types) and "application/json" not in accepted
 
 
 async def _droneseg_error(_: Request, error: Exception) -> Response:

@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from droneseg.errors import DroneSegError
 from service.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 from service.options import Options, PolygonOptions
 from service.settings import settings
@@ -36,10 +38,11 @@ async def read_upload(request: Request, field: str, options: Wanted) -> tuple[Up
     """
     media_type = _media_type(request)
     if media_type == "multipart/form-data":
-        async with _form(request, 1) as form:
+        one = InvalidRequest(f"send one photo, as a file in the multipart field '{field}'")
+        async with _form(request, 1, one) as form:
             uploads = _files(form, field)
             if len(uploads) != 1:
-                raise InvalidRequest(f"send the photo as a file in the multipart field '{field}'")
+                raise one
             return await _read(uploads[0]), _updated(options, request, form)
     if media_type in ("", "application/x-www-form-urlencoded"):
         raise InvalidRequest(
@@ -64,13 +67,12 @@ async def read_uploads(request: Request, field: str) -> tuple[list[Upload], Opti
     media_type = _media_type(request)
     if media_type != "multipart/form-data":
         raise UnsupportedMediaType(f"send multipart/form-data, not {media_type or 'nothing'}")
-    async with _form(request, settings.max_images + 1) as form:
+    most = min(settings.max_images, settings.max_queue)
+    too_many = RequestTooLarge(f"send at most {most} photos at once")
+    async with _form(request, most, too_many) as form:
         uploads = _files(form, field)
         if not uploads:
             raise InvalidRequest(f"send the photos as files in multipart fields '{field}'")
-        most = min(settings.max_images, settings.max_queue)
-        if len(uploads) > most:
-            raise RequestTooLarge(f"send at most {most} photos at once")
         return [await _read(upload) for upload in uploads], _updated(Options(), request, form)
 
 
@@ -79,9 +81,15 @@ def _media_type(request: Request) -> str:
 
 
 @asynccontextmanager
-async def _form(request: Request, max_files: int) -> AsyncIterator[FormData]:
+async def _form(
+    request: Request, max_files: int, too_many: DroneSegError
+) -> AsyncIterator[FormData]:
     try:
         form = await request.form(max_files=max_files)
+    except HTTPException as error:
+        if "Too many files" in error.detail:
+            raise too_many from None
+        raise
     except (LookupError, UnicodeError) as error:
         raise InvalidRequest(f"the form's charset cannot be used: {error}") from None
     try:

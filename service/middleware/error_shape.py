@@ -79,4 +79,5 @@ def describe(content: object) -> str:
         for detail in (details if isinstance(details, list) else [])
         if isinstance(detail, dict)
     ]
-    return "; ".join([str(content.get("error", content)), *fields])
+    # The error itself then counts them and names a class of BentoML's.
+    return "; ".join(fields or [str(content.get("error", content))])

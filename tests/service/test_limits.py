@@ -109,8 +109,12 @@ def test_many_pixels_and_many_photos_are_refused(limited: Server) -> None:
     large = encode_png(draw_scene(101, 100, seed=0))
     answer = httpx.post(f"{limited.url}/predict", files={"data": large}, headers=AUTHORIZED)
     refused(answer, 413, "image_too_large")
-    answer = httpx.post(f"{limited.url}/batch_predict", files=batch(4), headers=AUTHORIZED)
-    refused(answer, 413, "request_too_large")
+    for many in (4, 40):
+        answer = httpx.post(f"{limited.url}/batch_predict", files=batch(many), headers=AUTHORIZED)
+        refused(answer, 413, "request_too_large")
+        assert "at most 2 photos" in answer.json()["message"]
+    answer = httpx.post(f"{limited.url}/predict", files=batch(2), headers=AUTHORIZED)
+    refused(answer, 400, "invalid_request")
 
 
 def test_a_batch_that_never_fits_the_queue_is_too_large(limited: Server) -> None:

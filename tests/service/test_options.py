@@ -193,6 +193,22 @@ def test_the_image_itself_for_who_accepts_it(
     np.testing.assert_array_equal(Image.open(io.BytesIO(answer.content)), expected.color())
 
 
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("image/*", "image/png"),
+        ("IMAGE/PNG;q=0.5, */*;q=0.1", "image/png"),
+        ("image/png;q=0", "application/json"),
+        ("image/png, application/json", "application/json"),
+        ("text/html", "application/json"),
+    ],
+)
+def test_who_accepts_an_image(server: Server, accept: str, content_type: str) -> None:
+    headers = {"Content-Type": "image/png", "Accept": accept}
+    answer = httpx.post(f"{server.url}/predict", content=PNG, headers=headers, timeout=TIMEOUT_S)
+    assert answer.headers["content-type"] == content_type
+
+
 def test_the_image_field_of_predict_image_bytes(server: Server, expected: Segmentation) -> None:
     url = f"{server.url}/predict_image_bytes/"
     answer = httpx.post(url, files={"image": ("a.png", PNG)}, timeout=TIMEOUT_S).json()
