@@ -117,7 +117,8 @@ def _open_engines(bundle: Bundle) -> tuple[list[Predictor], tuple[str, ...]]:
     predictors, failures = [], []
     for runtime in installed_runtimes():
         try:
-            predictors.append(Predictor(bundle, engine=runtime))
+            # In float32 on a GPU, too: the bars are those of float32.
+            predictors.append(Predictor(bundle, engine=runtime, precision="fp32"))
         except EngineMismatch as error:
             failures.append(error.message)
-    return predictors or [Predictor(bundle)], tuple(failures)
+    return predictors or [Predictor(bundle, precision="fp32")], tuple(failures)

@@ -95,6 +95,8 @@ class OnnxRuntimeCudaEngine:
         """Load the network; see EngineClass."""
         del threads
         self.precision = precision
+        # CUDA and cuDNN out of NVIDIA's wheels, where no loader looks for them.
+        onnxruntime.preload_dlls(directory="")
         self._side = SideStream()
         provider = (
             CUDA,

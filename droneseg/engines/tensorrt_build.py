@@ -156,7 +156,8 @@ class EngineBuild:
         network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
         parser = trt.OnnxParser(network, trt_logger())
         if not parser.parse(self.onnx, str(self.model_path)):
-            reasons = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
+            errors = (parser.get_error(index) for index in range(parser.num_errors))
+            reasons = "; ".join(f"{error.node_operator()}: {error.desc()}" for error in errors)
             raise EngineFailed(f"{trt.__name__} cannot read {self.model_path}: {reasons}")
         engine = builder.build_serialized_network(network, self._config(builder, network))
         if engine is None:

@@ -108,7 +108,7 @@ class _Float16:
         return [*before, node, *after]
 
     def _converted(self, name: str, wanted: int, before: list[NodeProto]) -> str:
-        """The name of the tensor in another type: cast or, if it is a weight, rounded here, once."""
+        """The name of the tensor in another type: cast, or if it is a weight rounded here, once."""
         converted = f"{name}.{'float16' if wanted == TensorProto.FLOAT16 else 'float32'}"
         if converted not in self._known:
             self._known.add(converted)
