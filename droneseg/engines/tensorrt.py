@@ -1,10 +1,13 @@
 """TensorRT and TensorRT-RTX: the engine for NVIDIA GPUs, in float16 with float32 norms."""
 
+import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import numpy as np
 
 from droneseg import cache
 from droneseg.engines.gpu import CudaGraphs, SideStream, compute_capability, no_gpu
@@ -18,6 +21,11 @@ from droneseg.engines.tensorrt_build import (
 )
 from droneseg.errors import EngineFailed, EngineNotInstalled
 from droneseg.mode import Mode, Precision
+
+logger = logging.getLogger(__name__)
+
+# What the export names them.
+TILES, LOGITS = "tiles", "logits"
 
 
 class TensorRtEngine:
@@ -37,14 +45,12 @@ class TensorRtEngine:
         build = EngineBuild.of(model_path, precision, compute_capability())
         self._runtime = trt.Runtime(trt_logger())
         self._engine = build.open(self._deserialized)
-        self._tiles, self._logits = (self._engine.get_tensor_name(index) for index in range(2))
-        _, _, height, width = self._engine.get_tensor_shape(self._tiles)
+        _, _, height, width = self._engine.get_tensor_shape(TILES)
         self._largest = largest_batch(height, width)
         self.batch_pixels = self._largest * height * width
         self._kernels = _Kernels(self._engine, build.path) if is_rtx() else None
-        self._context = self._engine.create_execution_context(
-            self._kernels.config if self._kernels else self._engine.create_runtime_config()
-        )
+        settings = (self._kernels.config,) if self._kernels else ()
+        self._context = self._engine.create_execution_context(*settings)
         if self._context is None:
             raise EngineFailed(f"{self.name} has no context for {model_path}: too little memory?")
         self._side = SideStream()
@@ -103,9 +109,9 @@ class TensorRtEngine:
     def _send(self, tiles: Any, out: Any) -> None:
         context = self._context
         if not (
-            context.set_input_shape(self._tiles, tiles.shape)
-            and context.set_tensor_address(self._tiles, tiles.data.ptr)
-            and context.set_tensor_address(self._logits, out.data.ptr)
+            context.set_input_shape(TILES, tiles.shape)
+            and context.set_tensor_address(TILES, tiles.data.ptr)
+            and context.set_tensor_address(LOGITS, out.data.ptr)
             and context.execute_async_v3(self._side.stream.ptr)
         ):
             raise EngineFailed(f"{self.name} could not run {len(tiles)} tiles; the log has more")
@@ -114,8 +120,11 @@ class TensorRtEngine:
         """The engine; None if it is not one of this version for this GPU."""
         trt = tensorrt()
         if is_rtx():
-            validity, _ = self._runtime.get_engine_validity(serialized)
+            validity, found = self._runtime.get_engine_validity(serialized)
             if validity == trt.EngineValidity.INVALID:
+                known = trt.EngineInvalidityDiagnostics.__members__.items()
+                reasons = [name for name, flag in known if found & int(flag)]
+                logger.warning("an engine is not valid here: %s", ", ".join(reasons) or "unknown")
                 return None
         return self._runtime.deserialize_cuda_engine(serialized)
 
@@ -123,8 +132,8 @@ class TensorRtEngine:
         """Run the largest batch and a single tile: TensorRT-RTX compiles kernels for each."""
         for count in (self._largest, 1):
             tiles, out = (
-                self.xp.zeros((count, *self._engine.get_tensor_shape(name)[1:]), "float32")
-                for name in (self._tiles, self._logits)
+                self.xp.zeros((count, *tuple(self._engine.get_tensor_shape(name))[1:]), np.float32)
+                for name in (TILES, LOGITS)
             )
             self.run(tiles, out)
         self._side.stream.synchronize()
@@ -133,14 +142,14 @@ class TensorRtEngine:
 
 
 class _Kernels:
-    """The kernels that TensorRT-RTX compiles for the GPU at hand, cached beside their engine."""
+    """The kernels that TensorRT-RTX compiles for the GPU at hand, cached beside their engine.
+
+    Attributes:
+        config: of the execution context that is to use them.
+    """
 
     def __init__(self, engine: Any, engine_path: Path):
-        """Take those that were compiled before; TensorRT-RTX refuses another GPU's or driver's.
-
-        Attributes:
-            config: of the execution context that is to use them.
-        """
+        """Take those that were compiled before; TensorRT-RTX refuses another GPU's or driver's."""
         trt = tensorrt()
         self.config = engine.create_runtime_config()
         self.config.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
