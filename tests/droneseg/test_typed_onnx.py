@@ -201,5 +201,5 @@ def test_weights_in_a_file_of_their_own(two_folds_bundle: Bundle, tmp_path: Path
 
 
 def test_other_precisions_are_refused(default_bundle: Bundle) -> None:
-    with pytest.raises(EngineNotInstalled, match="in fp16 or fp32, not in int8"):
-        typed_onnx(default_bundle.model_path(), "int8")
+    with pytest.raises(EngineNotInstalled, match="in fp16 or fp32, not in bf16"):
+        typed_onnx(default_bundle.model_path(), "bf16")
