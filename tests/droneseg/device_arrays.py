@@ -162,10 +162,14 @@ class DeviceEngine:
         self._engine = engine
         self.xp = cast(ModuleType, library)
         self.batch_pixels = batch_pixels
+        # How much had come down when each batch was sent.
+        self.down: list[int] = []
+        self._transfers = library.transfers
 
     def run(self, tiles: Any, out: Any) -> None:
         for array in (tiles, out):
             assert isinstance(array, DeviceArray)
             assert array.values.flags.c_contiguous
             assert array.dtype == np.float32
+        self.down.append(len(self._transfers.down))
         self._engine.run(tiles.values, out.values)

@@ -53,6 +53,7 @@ class Both:
 
     numpy: Predictor
     device: Predictor
+    engine: DeviceEngine
     library: DeviceLibrary
 
 
@@ -65,6 +66,7 @@ def both(bundle: Bundle) -> Both:
     return Both(
         Predictor(bundle, engine=[engine] * members),
         Predictor(bundle, engine=[device] * members),
+        device,
         library,
     )
 
@@ -96,6 +98,9 @@ def test_pixels_go_up_and_labels_come_down(two_folds_bundle: Bundle) -> None:
     assert sorted(transfers.up) == [weights, ("uint8", height * width * 3)]
     assert {dtype for dtype, _ in transfers.down} == {"uint8"}
     assert sum(size for _, size in transfers.down) == height * width
+    # Nothing waits for the GPU until all of the photo's work has been sent there.
+    assert len(on.engine.down) > 4
+    assert not any(on.engine.down)
 
 
 def test_logits_can_be_traced(two_folds_bundle: Bundle) -> None:
