@@ -14,7 +14,7 @@ from droneseg.machine import available_cores, processor
 # Named where they are installed.
 PACKAGES = (
     "droneseg", "nnunetv2", "torch", "onnxruntime", "onnxruntime-gpu", "openvino", "tensorrt",
-    "tensorrt-rtx", "bentoml", "numpy", "pillow",
+    "tensorrt-rtx-cu12", "bentoml", "numpy", "pillow",
 )  # fmt: skip
 RESULTS = Path(__file__).parent / "results"
 

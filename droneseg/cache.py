@@ -14,14 +14,18 @@ SEAL_BYTES = 64
 logger = logging.getLogger(__name__)
 
 
-def cache_folder(kind: str) -> Path:
-    """Where files of a kind lie: in $DRONESEG_CACHE, or droneseg/ of the user's cache folder.
+def cache_root() -> Path:
+    """The folder $DRONESEG_CACHE, or droneseg/ of the user's cache folder.
 
-    The folder need not exist, nor be writable.
+    It need not exist, nor be writable.
     """
     named = os.environ.get("DRONESEG_CACHE")
-    root = Path(named) if named else user_cache_path("droneseg", appauthor=False)
-    return root / kind
+    return Path(named) if named else user_cache_path("droneseg", appauthor=False)
+
+
+def cache_folder(kind: str) -> Path:
+    """Where files of a kind lie."""
+    return cache_root() / kind
 
 
 def load(path: Path) -> memoryview | None:

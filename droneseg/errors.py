@@ -74,6 +74,13 @@ class EngineNotInstalled(DroneSegError):
     code = "engine_not_installed"
 
 
+class EngineFailed(DroneSegError):
+    """A runtime that has its device cannot load or run the model; its own words are repeated."""
+
+    status = 503
+    code = "engine_failed"
+
+
 class InvalidOption(DroneSegError):
     """A setting of the Predictor cannot have this value."""
 

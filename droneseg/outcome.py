@@ -1,5 +1,7 @@
 """Outcome: what becomes of the logits of one image as its rows are completed."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,17 +54,23 @@ class Outcome:
             self._probabilities = self._all_probabilities[:, *box.slices]
         self._wants_confidence = confidence
         self._confidences: list[NDArray[np.float32]] = []
+        # What is still on a device, and where it belongs: fetched at the end, as each waits for it.
+        self._waiting: list[tuple[NDArray[np.uint8], Any]] = []
 
     @property
     def segmentation(self) -> Segmentation:
         """The result, once all rows are in."""
-        mean = float(np.concatenate(self._confidences).mean()) if self._confidences else None
+        for target, values in self._waiting:
+            target[...] = to_numpy(values)
+        self._waiting.clear()
+        confidences = [to_numpy(values) for values in self._confidences]
+        mean = float(np.concatenate(confidences).mean()) if confidences else None
         return Segmentation(self._all_labels, self._classes, self._all_probabilities, mean)
 
     def write_logits(self, rows: slice, logits: NDArray[np.float32]) -> None:
         """Take rows of the crop, float32 [K, rows, w]."""
         labels = self._label_manager.convert_logits_to_segmentation(logits)
-        self._labels[rows] = to_numpy(labels)
+        self._put(self._labels[rows], labels)
         if self._all_probabilities is not None:
             self._keep(rows, self._label_manager.apply_inference_nonlin(logits))
         if self._wants_confidence:
@@ -73,7 +81,7 @@ class Outcome:
     def write_probabilities(self, rows: slice, probabilities: NDArray[np.float32]) -> None:
         """Take rows of the crop whose probabilities are known already, float32 [K, rows, w]."""
         labels = self._label_manager.convert_probabilities_to_segmentation(probabilities)
-        self._labels[rows] = to_numpy(labels)
+        self._put(self._labels[rows], labels)
         if self._all_probabilities is not None:
             self._keep(rows, probabilities)
         if self._wants_confidence:
@@ -83,12 +91,17 @@ class Outcome:
 
     def _keep(self, rows: slice, probabilities: NDArray[np.float32]) -> None:
         scaled = np.rint(probabilities * np.float32(UINT8_MAX)).astype(np.uint8)
-        self._probabilities[:, rows] = to_numpy(scaled)
+        self._put(self._probabilities[:, rows], scaled)
 
     def _sample(self, probabilities: NDArray[np.float32]) -> None:
         """The probability of the chosen class; of regions the mean probability of being right."""
-        confidences = self._label_manager.confidence(probabilities).reshape(-1)
-        self._confidences.append(to_numpy(confidences))
+        self._confidences.append(self._label_manager.confidence(probabilities).reshape(-1))
+
+    def _put(self, target: NDArray[np.uint8], values: NDArray[np.uint8]) -> None:
+        if isinstance(values, np.ndarray):
+            target[...] = values
+        else:
+            self._waiting.append((target, values))
 
 
 def _grid_rows(rows: slice) -> slice:

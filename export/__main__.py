@@ -1,4 +1,4 @@
-"""python -m export TRAINED_FOLDER --output models/NAME, and verify and triton for a bundle."""
+"""python -m export TRAINED_FOLDER --output models/NAME, and what can be done with a bundle."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from droneseg.errors import DroneSegError
-from export import triton, verify
+from export import tensorrt, triton, verify
 from export.errors import ExportError
 
 
@@ -21,13 +21,15 @@ class Command(Protocol):
         """Run it; returns the exit status."""
 
 
-COMMANDS: dict[str, Command] = {"verify": verify, "triton": triton}
+COMMANDS: dict[str, Command] = {"verify": verify, "triton": triton, "tensorrt": tensorrt}
 EPILOG = """
 for a bundle:
   python -m export verify BUNDLE --against TRAINED_FOLDER [IMAGE ...]
                         a parity certificate on your own photos
   python -m export triton BUNDLE --output DIR
                         a model repository for NVIDIA's Triton server
+  python -m export tensorrt BUNDLE [--precision fp16|fp32] [--targets SM89,SM120]
+                        engines for NVIDIA GPUs, which need not be here
 """
 
 

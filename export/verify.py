@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from droneseg.bundle import Bundle, find_bundle
 from droneseg.engines import installed_runtimes
-from droneseg.errors import EngineMismatch
+from droneseg.errors import EngineFailed, EngineMismatch
 from droneseg.plan import InferencePlan
 from droneseg.predictor import Predictor
 from export.errors import ExportError
@@ -112,12 +112,13 @@ def _open_engines(bundle: Bundle) -> tuple[list[Predictor], tuple[str, ...]]:
     """A predictor for each installed runtime, and why others do not even reproduce the probes.
 
     Raises:
-        EngineMismatch, EngineNotInstalled: there is none.
+        EngineFailed, EngineMismatch, EngineNotInstalled: there is none.
     """
     predictors, failures = [], []
     for runtime in installed_runtimes():
         try:
-            predictors.append(Predictor(bundle, engine=runtime))
-        except EngineMismatch as error:
+            # In float32 on a GPU, too: the bars are those of float32.
+            predictors.append(Predictor(bundle, engine=runtime, precision="fp32"))
+        except (EngineFailed, EngineMismatch) as error:
             failures.append(error.message)
-    return predictors or [Predictor(bundle)], tuple(failures)
+    return predictors or [Predictor(bundle, precision="fp32")], tuple(failures)

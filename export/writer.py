@@ -83,7 +83,8 @@ class BundleWriter:
 
     def _prove(self, draft: Bundle, photos: Sequence[Photo], steps: "tqdm[NoReturn]") -> None:
         runtimes: list[str | None] = [*installed_runtimes()] or [None]
-        predictors = [Predictor(draft, engine=name) for name in runtimes]
+        # In float32 on a GPU, too: the bars are those of float32.
+        predictors = [Predictor(draft, engine=name, precision="fp32") for name in runtimes]
         proofs = prove(predictors, Reference(*self.models), photos, done=steps.update)
         for proof in proofs:
             proof.require()

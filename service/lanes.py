@@ -19,7 +19,10 @@ from service.errors import DeadlineExceeded, PredictionFailed
 from service.request_id import logger
 
 # Of which /model_info gives the versions, where they are installed.
-PACKAGES = ("droneseg", "bentoml", "numpy", "openvino", "onnxruntime", "onnxruntime-gpu")
+PACKAGES = (
+    "droneseg", "bentoml", "numpy", "openvino", "onnxruntime", "onnxruntime-gpu", "tensorrt",
+    "tensorrt-rtx-cu12", "cupy-cuda12x",
+)  # fmt: skip
 
 
 class Wanted(NamedTuple):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
 from droneseg.engines.probes import check_probes
-from droneseg.errors import EngineMismatch, EngineNotInstalled
+from droneseg.errors import DroneSegError, EngineFailed, EngineMismatch, EngineNotInstalled
 from droneseg.mode import Mode, Precision
 
 # Both runtimes would tell their makers what they run, ONNX Runtime the hashes and names in a graph.
@@ -75,24 +75,37 @@ class EngineClass(Protocol):
 
         Raises:
             EngineNotInstalled: the runtime cannot compute in this precision here.
+            EngineFailed: it cannot load the model.
         """
         ...
 
 
 class Runtime(NamedTuple):
-    """Where a runtime is found: packages of which one is enough, and the class that runs it."""
+    """Where a runtime is found.
+
+    Attributes:
+        packages: of which one is enough.
+        engine: the class that runs it.
+        extra: of ours, which brings it.
+    """
 
     packages: tuple[str, ...]
     engine: str
+    extra: str
 
 
 # The one to be preferred first.
 RUNTIMES = {
-    "onnxruntime-cuda": Runtime(
-        ("onnxruntime",), "droneseg.engines.onnxruntime:OnnxRuntimeCudaEngine"
+    "tensorrt": Runtime(
+        ("tensorrt", "tensorrt_rtx"), "droneseg.engines.tensorrt:TensorRtEngine", "gpu"
     ),
-    "openvino": Runtime(("openvino",), "droneseg.engines.openvino:OpenVinoEngine"),
-    "onnxruntime": Runtime(("onnxruntime",), "droneseg.engines.onnxruntime:OnnxRuntimeEngine"),
+    "onnxruntime-cuda": Runtime(
+        ("onnxruntime",), "droneseg.engines.onnxruntime:OnnxRuntimeCudaEngine", "gpu"
+    ),
+    "openvino": Runtime(("openvino",), "droneseg.engines.openvino:OpenVinoEngine", "cpu"),
+    "onnxruntime": Runtime(
+        ("onnxruntime",), "droneseg.engines.onnxruntime:OnnxRuntimeEngine", "cpu"
+    ),
 }
 
 
@@ -100,9 +113,9 @@ def unusable(runtime: str) -> str | None:
     """Why a runtime cannot be used on this machine; None if it can."""
     if runtime not in RUNTIMES:
         return f"it is not known; known are {', '.join(RUNTIMES)}"
-    packages = RUNTIMES[runtime].packages
+    packages, _, extra = RUNTIMES[runtime]
     if all(find_spec(package) is None for package in packages):
-        return f"it is not installed; `pip install {packages[0]}` brings it"
+        return f"it is not installed; `pip install 'droneseg[{extra}]'` brings it"
     try:
         return _engine_class(runtime).unusable()
     except (ImportError, OSError) as error:
@@ -136,24 +149,25 @@ def open_engine(  # noqa: PLR0913 - a choice each
 
     Raises:
         EngineNotInstalled: there is no such runtime or precision here, or none at all.
+        EngineFailed: it has its device, but cannot load the model.
         EngineMismatch: its logits differ from those that were recorded at the export.
     """
     if runtime is not None:
         return _open(bundle, member, runtime, precision or _precision(runtime, mode), threads)
-    refused: list[EngineNotInstalled | EngineMismatch] = []
+    missing: list[str] = []
+    failed: list[EngineFailed | EngineMismatch] = []
     for name in RUNTIMES:
         try:
             return _open(bundle, member, name, precision or _precision(name, mode), threads)
         except EngineNotInstalled as error:
             logger.debug("%s", error)
-            refused.append(error)
-        except EngineMismatch as error:
+            missing.append(error.message)
+        except (EngineFailed, EngineMismatch) as error:
             logger.warning("%s", error)
-            refused.append(error)
-    mismatches = [error for error in refused if isinstance(error, EngineMismatch)]
-    if mismatches:
-        raise mismatches[0]
-    raise EngineNotInstalled("no runtime can be used: " + "; ".join(e.message for e in refused))
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    raise EngineNotInstalled("no runtime can be used: " + "; ".join(missing))
 
 
 def _open(
@@ -163,8 +177,13 @@ def _open(
     if reason or precision is None:
         raise EngineNotInstalled(f"the runtime {runtime} cannot be used: {reason}")
     make = _engine_class(runtime)
-    engine = make(bundle.model_path(member), precision=precision, threads=threads)
-    check_probes(engine, bundle.probes(member))
+    try:
+        engine = make(bundle.model_path(member), precision=precision, threads=threads)
+        check_probes(engine, bundle.probes(member))
+    except DroneSegError:
+        raise
+    except Exception as error:  # Each runtime and CuPy have errors of their own.
+        raise EngineFailed(f"{runtime} failed: {type(error).__name__}: {error}") from error
     return engine
 
 

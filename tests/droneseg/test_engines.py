@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from droneseg import engines
 from droneseg.bundle import Bundle
 from droneseg.engines import (
     Engine,
@@ -16,8 +17,8 @@ from droneseg.engines import (
 from droneseg.engines.onnxruntime import OnnxRuntimeEngine
 from droneseg.engines.openvino import OpenVinoEngine
 from droneseg.engines.probes import LOGIT_TOLERANCES, check_probes
-from droneseg.errors import EngineMismatch, EngineNotInstalled
-from droneseg.mode import Precision
+from droneseg.errors import EngineFailed, EngineMismatch, EngineNotInstalled
+from droneseg.mode import Mode, Precision
 
 
 class DistortedEngine:
@@ -42,7 +43,7 @@ RUNTIMES = installed_runtimes()
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_the_engine_reproduces_the_probes(two_folds_bundle: Bundle, runtime: str) -> None:
-    engine = open_engine(two_folds_bundle, runtime=runtime)
+    engine = open_engine(two_folds_bundle, runtime=runtime, precision="fp32")
     assert engine.name.startswith(runtime)
     assert check_probes(engine, two_folds_bundle.probes()) < LOGIT_TOLERANCES["fp32"] / 10
 
@@ -112,3 +113,30 @@ def test_norms_are_accurate_on_tiles_of_padding(
     y = np.empty(NORM_SHAPE, np.float32)
     engine_class(norm_model).run(x, y)
     assert np.abs(y - exact).max() < 2e-5
+
+
+class FailingEngine:
+    """A runtime whose device is there, but out of order."""
+
+    def __init__(self, *_: object, **__: object):
+        raise MemoryError("no room on the device")
+
+    @staticmethod
+    def unusable() -> str | None:
+        return None
+
+    @staticmethod
+    def precisions() -> Mapping[Mode, Precision]:
+        return {"exact": "fp32", "fast": "fp32"}
+
+
+def test_a_runtime_that_fails_is_logged_and_the_next_one_taken(
+    two_folds_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = engines.Runtime(("numpy",), f"{__name__}:FailingEngine", "gpu")
+    monkeypatch.setattr(engines, "RUNTIMES", {"failing": failing, **engines.RUNTIMES})
+    assert open_engine(two_folds_bundle).name != "failing"
+    assert "failing failed: MemoryError: no room on the device" in caplog.text
+    monkeypatch.setattr(engines, "RUNTIMES", {"failing": failing})
+    with pytest.raises(EngineFailed, match="no room on the device"):
+        open_engine(two_folds_bundle)

@@ -31,8 +31,8 @@ def _assert_close(logits: np.typing.NDArray[np.float32], bundle: Bundle) -> None
     assert np.abs(sampled - probes.logits).max() <= 1e-4 * np.abs(probes.logits).max()
 
 
-@pytest.mark.parametrize("capability", ["SM89", "SM120"])
-def test_tensorrt_builds_an_engine_without_a_gpu(default_bundle: Bundle, capability: str) -> None:
+def test_tensorrt(default_bundle: Bundle) -> None:
+    """It builds an engine without a GPU; tests/droneseg/test_tensorrt.py builds ours."""
     trt = pytest.importorskip("tensorrt_rtx", reason="there are wheels for Linux and Windows alone")
     builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
     network = builder.create_network(0)
@@ -41,7 +41,7 @@ def test_tensorrt_builds_an_engine_without_a_gpu(default_bundle: Bundle, capabil
     assert parsed, [parser.get_error(index).desc() for index in range(parser.num_errors)]
     config = builder.create_builder_config()
     config.num_compute_capabilities = 1
-    config.set_compute_capability(getattr(trt.ComputeCapability, capability), 0)
+    config.set_compute_capability(trt.ComputeCapability.SM89, 0)
     tiles = network.get_input(0)
     assert tiles.name == "tiles"
     _, *shape = tiles.shape

@@ -7,14 +7,18 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import onnx
 import pytest
 
 from droneseg.engines import installed_runtimes
+from droneseg.engines.probes import check_probes
+from droneseg.engines.typed_onnx import typed_onnx
 from droneseg.predictor import Predictor
 from droneseg.verification import Verification
 from export.reference import Reference
 from export.trained_model import TrainedModel
 from export.writer import BundleWriter
+from tests.droneseg.typed_engine import TypedEngine
 from tests.parity import compatibility
 from tests.parity.conftest import assert_parity
 from tests.parity.matrix import AXES, Row, rows, write_trained
@@ -48,8 +52,12 @@ def test_a_model_of_the_matrix(row: Row, tmp_path: Path, results: Results) -> No
     results[row] = bundle.plan.verifications
     reference = Reference(*models)
     for runtime in installed_runtimes():
-        predictor = Predictor(bundle, engine=runtime, batch_size=3)
+        predictor = Predictor(bundle, engine=runtime, precision="fp32", batch_size=3)
         assert_parity(predictor, reference, row.photo((101, 87), seed=40))
+    for index in range(len(bundle.plan.members)):
+        # What GPUs are given: float16 where it is safe.
+        onnx.checker.check_model(typed_onnx(bundle.model_path(index), "fp16"), full_check=True)
+        check_probes(TypedEngine(bundle.model_path(index)), bundle.probes(index))
 
 
 def test_every_pair_of_properties_occurs() -> None:
