@@ -3,6 +3,9 @@ PYTHON ?= python3
 PORT ?= 3000
 # cpu or gpu: which ONNX Runtime to install.
 RUNTIME ?= cpu
+# cpu or l4: where on Cloud Run.
+FLAVOUR ?= cpu
+SHAPE ?= steady
 
 MODEL := models/dubai_aerial
 VENV := .venv
@@ -12,7 +15,7 @@ export BENTOML_DO_NOT_TRACK := true
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install model serve test dev lint format bench compatibility load clean
+.PHONY: help install model serve test dev lint format bench compatibility load bento deploy clean
 
 help:  ## Show this.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,7 +28,7 @@ serve: install model  ## Serve the model on PORT (3000); DRONESEG_MODEL picks an
 	$(BIN)/bentoml serve service:DroneSeg --port $(PORT)
 
 test: $(VENV)/installed-test model  ## Run all tests, parity with nnU-Net among them.
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_OPTIONS)
 
 dev: $(VENV)/installed-dev model  ## Install everything for development.
 
@@ -33,6 +36,10 @@ lint: $(VENV)/installed-dev  ## Check style and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.cloudbuild cloudbuild.yaml
+	$(BIN)/zizmor --offline --no-progress .github
 
 format: $(VENV)/installed-dev  ## Format the code.
 	$(BIN)/ruff format .
@@ -44,8 +51,18 @@ bench: $(VENV)/installed-test model  ## Compare with nnU-Net's predictor; about 
 compatibility: $(VENV)/installed-test  ## Measure the matrix of models for docs/compatibility.md.
 	$(BIN)/python -m pytest tests/parity/test_matrix.py --write-compatibility
 
-load: $(VENV)/installed-test  ## Put a running service under load for a minute.
-	$(BIN)/locust --headless --users 8 --run-time 60s --host http://localhost:$(PORT)
+load: $(VENV)/installed-test  ## Put a running service under load for a minute; SHAPE=ramp or spike.
+	$(BIN)/locust --headless --only-summary --users 8 --run-time 60s --shape $(SHAPE) --html load.html \
+	  --host http://localhost:$(PORT)
+
+bento: install model  ## Build the Bento, model included; RUNTIME=gpu for NVIDIA.
+	$(BIN)/bentoml build --bentofile bentofile$(if $(filter gpu,$(RUNTIME)),.gpu).yaml
+
+deploy: $(VENV)/installed-$(RUNTIME)  ## Deploy to Cloud Run; DRY_RUN=1 prints. See docs/deploy.md.
+	@$(foreach name,PROJECT REGION IMAGE COLLECTOR_IMAGE EMAIL,$(if $($(name)),,$(error set $(name)=... as docs/deploy.md says)))
+	@$(BIN)/python -m deploy $(FLAVOUR) --project "$(PROJECT)" --region "$(REGION)" \
+	  --image "$(IMAGE)" --collector-image "$(COLLECTOR_IMAGE)" --email "$(EMAIL)" \
+	  $(if $(MAX_INSTANCES),--max-instances "$(MAX_INSTANCES)") $(if $(DRY_RUN),--dry-run)
 
 clean:  ## Remove the virtual environment and all caches; the model stays.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis htmlcov .coverage*

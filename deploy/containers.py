@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from uv import find_uv_bin
 
-TOOLS = ("buildah", "mmdebstrap", "runc")
+TOOLS = ("buildah", "runc")
 # The Debian that has the Python of service/image.py.
 SUITE = "bookworm"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
@@ -37,9 +37,10 @@ MOUNTS = [
 ]
 
 
-def unusable() -> str | None:
+def unusable(*, pull_base: bool = False) -> str | None:
     """Why containers cannot be built and run here; None if they can."""
-    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    tools = TOOLS if pull_base else (*TOOLS, "mmdebstrap")
+    missing = [tool for tool in tools if not shutil.which(tool)]
     if missing:
         return f"not installed: {', '.join(missing)}"
     return None if os.geteuid() == 0 else "without a daemon, only root can run containers"
@@ -70,9 +71,15 @@ class Container:
 class Images:
     """A storage of images and Bentos of its own, in a folder."""
 
-    def __init__(self, folder: Path):
-        """Take a folder, which need not exist."""
+    def __init__(self, folder: Path, *, pull_base: bool = False):
+        """Take a folder, which need not exist.
+
+        Args:
+            folder: for everything.
+            pull_base: take base images from their registry, or else build what stands for them.
+        """
         self.folder = folder
+        self._pull_base = pull_base
         folder.mkdir(parents=True, exist_ok=True)
         storage = folder / "storage.conf"
         storage.write_text(
@@ -93,12 +100,15 @@ class Images:
         tag = self._run(*build, folder=checkout).splitlines()[-1].removeprefix("__tag__:")
         bento = Path(self._run(*bentoml, "get", tag, "--output", "path", folder=checkout))
         (base,) = re.findall(r"^FROM (\S+)", (bento / "env/docker/Dockerfile").read_text(), re.M)
-        self.build_base(base)
+        if self._pull_base:
+            self._run("buildah", "pull", "--quiet", base)
+        else:
+            self._build_base(base)
         options = ("--backend", "buildah", "--opt", "pull-never", "--image-tag", tag)
         self._run(*bentoml, "containerize", tag, *options, folder=checkout)
         return tag
 
-    def build_base(self, name: str) -> None:
+    def _build_base(self, name: str) -> None:
         """Build what stands for a base image that a registry has, from Debian's packages."""
         archive = self.folder / "base.tar"
         packages = "--include=ca-certificates,python3"
@@ -111,7 +121,7 @@ class Images:
         # This machine may trust more authorities than Debian does.
         self._run("buildah", "copy", "--quiet", base, CERTIFICATES, CERTIFICATES)
         self._run("buildah", "config", "--env", f"SSL_CERT_FILE={CERTIFICATES}", base)
-        self._run("buildah", "commit", "--quiet", "--rm", base, f"docker.io/library/{name}")
+        self._run("buildah", "commit", "--quiet", "--rm", base, name)
         archive.unlink()
 
     def remove_all(self) -> None:

@@ -38,8 +38,29 @@ class Unauthorized(DroneSegError):
     code = "unauthorized"
 
 
+class UriNotAllowed(DroneSegError):
+    """The settings do not allow the object that a request names."""
+
+    status = 403
+    code = "uri_not_allowed"
+
+
+class ObjectNotFound(DroneSegError):
+    """There is no such object or bucket, or the service may not use it."""
+
+    status = 422
+    code = "object_not_found"
+
+
+class StorageFailed(DroneSegError):
+    """The storage of an object did not answer."""
+
+    status = 502
+    code = "storage_failed"
+
+
 class RequestTooLarge(DroneSegError):
-    """The body has more bytes, or the batch more photos, than the limit."""
+    """The body or object has more bytes, or the batch more photos, than the limit."""
 
     status = 413
     code = "request_too_large"

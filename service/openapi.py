@@ -31,6 +31,7 @@ from service.openapi_parts import (
 )
 from service.options import Options, PolygonOptions
 from service.payloads import Base64Request, BatchError, ErrorAnswer, Health, Prediction
+from service.references import Reference
 
 MODELS: tuple[type[BaseModel], ...] = (
     Base64Request,
@@ -40,6 +41,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     ModelInfo,
     Options,
     Prediction,
+    Reference,
 )
 
 ANY_ROUTE = (
@@ -128,6 +130,20 @@ def _prediction_paths() -> Json:
                 },
                 {"application/json": {"schema": ref(Prediction)}},
                 (errors.InvalidBase64, *PREDICTION),
+            )
+        },
+        "/predict_uri": {
+            "post": _post(
+                "A photo in a bucket, for what is too large for a request. The mask is written to "
+                "`output_uri`, if that is there.",
+                {"application/json": {"schema": ref(Reference)}},
+                {"application/json": {"schema": ref(Prediction)}},
+                (
+                    errors.UriNotAllowed,
+                    errors.ObjectNotFound,
+                    errors.StorageFailed,
+                    *PREDICTION,
+                ),
             )
         },
         "/batch_predict": {

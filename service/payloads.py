@@ -93,6 +93,7 @@ class Prediction(BaseModel):
     rle: list[Rle] | None = None
     probabilities: Annotated[str | None, Field(description="base64 of an npz")] = None
     confidence: float | None = None
+    output_uri: Annotated[str | None, Field(description="where the mask was written")] = None
 
     def as_json(self) -> str:
         """JSON without the fields that were not asked for.

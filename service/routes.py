@@ -25,6 +25,7 @@ from service.payloads import (
     error_response,
 )
 from service.plan import plan
+from service.references import predict_reference
 from service.rendering import kept_ids
 from service.uploads import Upload, read_upload, read_uploads
 
@@ -62,6 +63,11 @@ async def _predict(request: Request, field: str) -> Response:
     if as_png and prediction.segmentation_mask is not None:
         return Response(base64.b64decode(prediction.segmentation_mask), media_type="image/png")
     return await prediction_response(prediction)
+
+
+async def predict_uri(request: Request) -> Response:
+    """POST /predict_uri: a photo in a bucket, whose mask may go there, too."""
+    return await prediction_response(await predict_reference(request, front()))
 
 
 async def batch_predict(request: Request) -> Response:
@@ -140,6 +146,7 @@ routes = Starlette(
         Route("/", index),
         Route("/predict", predict, methods=["POST"]),
         Route("/predict_image_bytes", predict_image_bytes, methods=["POST"]),
+        Route("/predict_uri", predict_uri, methods=["POST"]),
         Route("/batch_predict", batch_predict, methods=["POST"]),
         Route("/polygons", polygons, methods=["POST"]),
         Route("/model_info", info, methods=["GET", "POST"]),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from service.devices import find_gpus, take_gpu
 from service.logs import configure_logs
+from service.plan import model_path
 from service.request_id import logger
 from service.settings import settings
 
@@ -56,7 +57,7 @@ class Runner:
         # Only this process needs the engine's runtime; the front imports this module, too.
         from service.lanes import Lanes
 
-        self._lanes = Lanes(settings.model_path)
+        self._lanes = Lanes(model_path)
         self._large_turn = asyncio.Lock()
         logger.info("model %s on %s", self._lanes.info(), f"GPU {gpu}" if gpu else "the CPU")
 

@@ -1,5 +1,6 @@
 """Settings of the service, from the environment: DRONESEG_MODEL, DRONESEG_TIMEOUT_S, and so on."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,6 +71,37 @@ class Settings(BaseSettings):
         NoDecode,
         Field(description="separated by commas; without any, everybody may predict"),
     ] = ()
+
+    dvc_pull: Annotated[
+        bool, Field(description="bring the model from dvc_remote at the start, by models.dvc")
+    ] = False
+    dvc_remote: Annotated[str, Field(description="gs://bucket/folder, as in DVC's settings")] = ""
+    dvc_pull_timeout_s: Annotated[
+        float, Field(gt=0, description="the server ends if the model did not come by then")
+    ] = 120
+    input_prefixes: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(description="below which photos may be named, gs://bucket/folder, with commas"),
+    ] = ()
+    output_prefixes: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(description="below which masks may be written, gs://bucket/folder, with commas"),
+    ] = ()
+    max_object_bytes: Annotated[
+        int, Field(gt=0, description="larger photos that a request names are refused")
+    ] = 256 * 1024 * 1024
+
+    @field_validator("input_prefixes", "output_prefixes", mode="before")
+    @classmethod
+    def _split_prefixes(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        prefixes = tuple(prefix.strip() for prefix in value.split(",") if prefix.strip())
+        if not all(re.fullmatch(r"gs://[^/]+(/.*)?", prefix) for prefix in prefixes):
+            raise ValueError("name buckets, or folders in them: gs://bucket/folder")
+        return prefixes
 
     @field_validator("api_keys", mode="before")
     @classmethod

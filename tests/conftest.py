@@ -20,6 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-compatibility", action="store_true", help="write docs/compatibility.md"
     )
+    parser.addoption(
+        "--pull-base", action="store_true", help="take the container's base from its registry"
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

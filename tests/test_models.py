@@ -1,6 +1,7 @@
 """The default model comes with the repository: offline, with or without git."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from droneseg.bundle import Bundle
+from tests.gcs import emulator
 
 ROOT = Path(__file__).parent.parent
 
 
-def dvc(folder: Path, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=folder, check=True)
+def dvc(folder: Path, *arguments: str, **environment: str) -> None:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    subprocess.run(command, cwd=folder, env=os.environ | environment, check=True)
 
 
 @pytest.fixture
@@ -39,6 +42,21 @@ def test_pulling_the_default_model_leaves_other_models_alone(tarball: Path) -> N
     dvc(tarball, "pull", "models/dubai_aerial")
     assert mine.read_text() == "mine"
     Bundle.load(tarball / "models" / "dubai_aerial")
+
+
+def test_a_model_published_to_a_bucket_is_pulled_from_there(
+    tarball: Path, default_bundle: Bundle
+) -> None:
+    """The commands of CONTRIBUTING.md; without model-store/, the bucket is all there is."""
+    with emulator("models") as url:
+        environment = {"STORAGE_EMULATOR_HOST": url, "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false"}
+        dvc(tarball, "pull")
+        dvc(tarball, "remote", "modify", "--local", "gcs", "url", "gs://models/droneseg")
+        dvc(tarball, "push", "--remote", "gcs", **environment)
+        for folder in ("models", "model-store", ".dvc/cache"):
+            shutil.rmtree(tarball / folder)
+        dvc(tarball, "pull", "--remote", "gcs", **environment)
+    assert Bundle.load(tarball / "models" / "dubai_aerial").plan == default_bundle.plan
 
 
 def test_the_store_holds_each_file_under_its_hash() -> None:

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
@@ -17,10 +18,13 @@ def project() -> dict[str, Any]:
     return table
 
 
-def test_the_bento_has_what_serving_on_a_cpu_needs() -> None:
+@pytest.mark.parametrize(
+    ("bentofile", "runtime"), [("bentofile.yaml", "cpu"), ("bentofile.gpu.yaml", "gpu")]
+)
+def test_the_bento_has_what_serving_needs(bentofile: str, runtime: str) -> None:
     extras = project()["optional-dependencies"]
-    needed = {*project()["dependencies"], *extras["cpu"], *extras["serve"]}
-    bento = yaml.safe_load((ROOT / "bentofile.yaml").read_text())
+    needed = {*project()["dependencies"], *extras[runtime], *extras["serve"]}
+    bento = yaml.safe_load((ROOT / bentofile).read_text())
     assert set(bento["python"]["packages"]) == needed
 
 

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.errors import UnsupportedMediaType
 from service.payloads import error_response
 
-PATHS = ("/predict_base64",)
+PATHS = ("/predict_base64", "/predict_uri")
 
 
 class JsonOnly:

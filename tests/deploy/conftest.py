@@ -31,13 +31,14 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def images() -> Iterator[Images]:
+def images(request: pytest.FixtureRequest) -> Iterator[Images]:
     """Not in pytest's folders, of which it keeps three."""
-    reason = unusable()
+    pull_base = request.config.getoption("--pull-base")
+    reason = unusable(pull_base=pull_base)
     if reason:
         pytest.skip(f"no containers here: {reason}")
     with TemporaryDirectory(prefix="images") as folder:
-        store = Images(Path(folder))
+        store = Images(Path(folder), pull_base=pull_base)
         try:
             yield store
         finally:
