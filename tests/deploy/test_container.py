@@ -23,6 +23,7 @@ pytestmark = pytest.mark.container
 START_S = 60
 STOP_S = 20
 RUNNER_GONE_S = 60
+QUEUE = "droneseg_queue_photos"
 SCENE = draw_scene(300, 400, seed=3)
 PHOTO = encode_png(SCENE)
 LARGE_PHOTO = encode_png(draw_scene(700, 700, seed=4))
@@ -54,10 +55,9 @@ def predict(container: Container, photo: bytes) -> httpx.Response:
 
 
 def in_flight(container: Container) -> float:
-    """Predictions that are worked on, by BentoML's gauge."""
+    """Photos that wait or are worked on."""
     lines = httpx.get(f"{container.url}/metrics").text.splitlines()
-    gauge = [line for line in lines if "request_in_progress{" in line and '"/predict"' in line]
-    return sum(float(line.split()[-1]) for line in gauge)
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(QUEUE))
 
 
 def test_ready_within_a_read_only_root_as_an_ordinary_user(
