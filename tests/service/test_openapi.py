@@ -31,7 +31,7 @@ def test_schemathesis_finds_no_answer_that_the_document_does_not_have(
         command, capture_output=True, text=True, check=False, timeout=600, cwd=tmp_path
     )
     assert done.returncode == 0, done.stdout
-    assert "13 passed" in done.stdout
+    assert "14 passed" in done.stdout
 
 
 def test_every_route_is_in_the_document_and_errors_have_examples(server: Server) -> None:
