@@ -24,7 +24,7 @@ GIVE = """([event, bytes]) => {
 def test_the_model_is_named(visit: Visit) -> None:
     visit.page.wait_for_selector("#model[data-state=ready]")
     assert "two_folds" in visit.page.inner_text("#model")
-    assert "onnxruntime" in visit.page.inner_text("#model")
+    assert "-cpu" in visit.page.inner_text("#model")
 
 
 @pytest.mark.parametrize("event", ["paste", "drop"])
