@@ -60,7 +60,6 @@ def main() -> None:
         "photos": profile.photos,
         "columns": len(profile.columns),
         "rates": rates(trials),
-        "trials": trials,
     }
     print(write_results("drift", report, table(report)))
 
