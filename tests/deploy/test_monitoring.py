@@ -72,12 +72,13 @@ def prometheus(two_folds_bundle: Bundle, tmp_path_factory: pytest.TempPathFactor
     with serve(folder, DRONESEG_MODEL=str(two_folds_bundle.path)) as server:
         server.wait_until_ready()
         with scraping(folder, server.url.removeprefix("http://")) as address:
+            # It begins after some seconds, and a rate wants what was before.
+            wait_until(lambda: bool(ask(address, "droneseg_queue_photos")))
             for _ in range(3):
                 httpx.post(f"{server.url}/predict", files={"data": PHOTO}, timeout=60)
                 httpx.post(f"{server.url}/predict", files={"data": b"no image"})
                 time.sleep(1)
             wait_until(lambda: bool(ask(address, "droneseg_photos_total > 2")))
-            # A rate wants two scrapes.
             wait_until(lambda: bool(ask(address, "rate(droneseg_photos_total[1m]) > 0")))
             yield address
 
