@@ -1,4 +1,4 @@
-"""Devices: a worker of the runner for each GPU, or one for the CPU."""
+"""Devices: GPUs, each of which gets a runner of its own."""
 
 import os
 from contextlib import suppress
@@ -36,20 +36,9 @@ def usable_gpus(count: int, visible: str | None) -> tuple[str, ...]:
     return tuple(names)
 
 
-def take_gpu(gpus: tuple[str, ...], worker_index: int) -> str | None:
-    """Let this process see one GPU alone, before anything of CUDA is loaded.
-
-    Args:
-        gpus: of all workers.
-        worker_index: of this one, from 1.
-
-    Returns:
-        What CUDA_VISIBLE_DEVICES is now; None for the CPU.
-    """
-    if not gpus:
-        return None
-    os.environ[VISIBLE] = gpus[(worker_index - 1) % len(gpus)]
-    return os.environ[VISIBLE]
+def see_only(gpu: str) -> None:
+    """Let this process see one GPU alone, before anything of CUDA is loaded."""
+    os.environ[VISIBLE] = gpu
 
 
 def _count_gpus() -> int:

@@ -33,8 +33,9 @@ from service.queue import Queue
 from service.rendering import Renderer, kept_ids
 from service.request_id import REQUEST_ID
 from service.routes import prediction_response, routes
-from service.runner import Runner
-from service.runner_link import RunnerLink, too_late
+from service.runner import RUNNERS
+from service.runner_link import too_late
+from service.runner_links import RunnerLinks
 from service.settings import settings
 from service.sighting import Sighting, see
 
@@ -42,6 +43,11 @@ configure_logs()
 
 # BentoML gives up later than we do, as its answer has no code.
 GRACE_S = settings.body_timeout_s + 30
+
+
+# As attributes of a class, which is how BentoML finds them.
+NAMES = [f"runner_{index}" for index in range(len(RUNNERS))]
+Runners = type("Runners", (), dict(zip(NAMES, map(bentoml.depends, RUNNERS), strict=True)))
 
 
 @bentoml.asgi_app(routes, path="/")
@@ -55,14 +61,12 @@ GRACE_S = settings.body_timeout_s + 30
     # RequestMetrics counts requests; BentoML's label any path that a stranger asks for.
     metrics={"enabled": False},
 )
-class DroneSeg:
+class DroneSeg(Runners):  # type: ignore[misc, valid-type]
     """Segments aerial photos exactly as the trained nnU-Net does."""
-
-    runner = bentoml.depends(Runner)
 
     def __init__(self) -> None:
         """Start unready."""
-        self.link = RunnerLink(self.runner)
+        self.link = RunnerLinks([getattr(self, name) for name in NAMES])
         self.queue = Queue(settings.max_queue)
         self.renderer = Renderer()
         # One that is segmented, and the next.
@@ -207,4 +211,4 @@ def _options_of(request: Base64Image | Base64Request) -> Options:
 
 # The decorator returns a bentoml Service.
 for middleware in MIDDLEWARE:
-    DroneSeg.add_asgi_middleware(middleware)  # type: ignore[attr-defined]
+    DroneSeg.add_asgi_middleware(middleware)

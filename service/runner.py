@@ -7,7 +7,7 @@ import bentoml
 import numpy as np
 from numpy.typing import NDArray
 
-from service.devices import find_gpus, take_gpu
+from service.devices import find_gpus, see_only
 from service.logs import configure_logs
 from service.plan import model_path
 from service.request_id import logger
@@ -33,33 +33,24 @@ class Photo(TypedDict):
     wanted: str
 
 
-GPUS = find_gpus()
-WORKERS = max(1, len(GPUS))
-
-
-@bentoml.service(
-    name="DroneSegRunner",
-    workers=WORKERS,
-    # The front gives up first, with an answer of its own.
-    traffic={"timeout": settings.timeout_s + 60},
-    # The front writes a line for each request, with its id.
-    logging={"access": {"enabled": False}},
-    # By default BentoML closes the connection to a runner after 100 requests or 300 s, and with it
-    # whatever is in flight.
-    runner_connection={"max_requests": 2_000_000_000, "max_age": 3.0e9},
-)
 class Runner:
     """Segments photos of many clients in batches whose tiles share the network."""
 
+    # What CUDA_VISIBLE_DEVICES is to be; None for the CPU.
+    gpu: str | None = None
+
     def __init__(self) -> None:
         """Load the model, whose engine proves itself on the probe tiles."""
-        gpu = take_gpu(GPUS, bentoml.server_context.worker_index or 1)
+        if self.gpu is not None:
+            see_only(self.gpu)
         # Only this process needs the engine's runtime; the front imports this module, too.
         from service.lanes import Lanes
 
         self._lanes = Lanes(model_path)
         self._large_turn = asyncio.Lock()
-        logger.info("model %s on %s", self._lanes.info(), f"GPU {gpu}" if gpu else "the CPU")
+        logger.info(
+            "model %s on %s", self._lanes.info(), f"GPU {self.gpu}" if self.gpu else "the CPU"
+        )
 
     @bentoml.api(
         batchable=settings.max_batch_size > 1,
@@ -89,3 +80,26 @@ class Runner:
     def info(self) -> dict[str, Any]:
         """Engine, precision and versions."""
         return self._lanes.info()
+
+
+def serve_runner(gpu: str | None, name: str) -> Any:
+    """A BentoML service of a Runner that sees one GPU, or none."""
+    return bentoml.service(
+        type(name, (Runner,), {"gpu": gpu, "__doc__": Runner.__doc__}),
+        name=name,
+        workers=1,
+        # The front gives up first, with an answer of its own.
+        traffic={"timeout": settings.timeout_s + 60},
+        # The front writes a line for each request, with its id.
+        logging={"access": {"enabled": False}},
+        # By default BentoML closes the connection to a runner after 100 requests or 300 s, and
+        # with it whatever is in flight.
+        runner_connection={"max_requests": 2_000_000_000, "max_age": 3.0e9},
+    )
+
+
+# Workers of one service would share a socket, and the kernel, not the front, choose among them.
+RUNNERS = [
+    serve_runner(gpu, "DroneSegRunner" if index == 0 else f"DroneSegRunner{index + 1}")
+    for index, gpu in enumerate(find_gpus() or [None])
+]

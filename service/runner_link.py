@@ -20,12 +20,11 @@ from service.errors import DeadlineExceeded, ModelNotReady, PredictionFailed
 from service.options import Options
 from service.plan import CHANNELS, plan
 from service.request_id import REQUEST_ID, logger
-from service.runner import WORKERS, Photo
+from service.runner import Photo
 from service.settings import settings
 
 # BentoML's batch optimiser stalls while it trains itself on its first requests, the 10th and 11th.
 WARM_UP_CALLS = 12
-WARM_UP_AT_ONCE = 1 if WORKERS == 1 else min(16 * WORKERS, 96)
 # A runner loads its model and checks its hashes and probe tiles first.
 POLL_S = 0.2
 WATCH_S = 1.0
@@ -117,16 +116,14 @@ class RunnerLink:
     async def _warm_up(self) -> bool:
         """Run photos of the size of one window through the runner; whether all succeeded.
 
-        Both modes are to be warm, and most calls can be had of the fast one. Of several workers the
-        kernel chooses who takes a call: many at once reach all of them.
+        Both modes are to be warm, and most calls can be had of the fast one.
         """
         scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
         try:
             for call in range(WARM_UP_CALLS):
                 mode: Mode = "fast" if call else "exact"
                 deadline = time.monotonic() + settings.timeout_s
-                photo = (scene, Options(mode=mode), deadline)
-                await asyncio.gather(*(self.segment(*photo) for _ in range(WARM_UP_AT_ONCE)))
+                await self.segment(scene, Options(mode=mode), deadline)
             self.info = await self._runner.to_async.info()
             metrics.show_model(self.info["modes"])
         except (DroneSegError, BentoMLException, aiohttp.ClientError, TimeoutError) as error:

@@ -1,9 +1,11 @@
-"""A worker for each GPU, or one for the CPU."""
+"""A runner for each GPU, or one for the CPU."""
 
 import os
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from benchmarks.serving.server import serving
@@ -14,7 +16,7 @@ from droneseg.segmentation import encode_png
 with warnings.catch_warnings():
     # What BentoML warns of when it is imported.
     warnings.simplefilter("ignore")
-    from service.devices import VISIBLE, find_gpus, take_gpu, usable_gpus
+    from service.devices import VISIBLE, find_gpus, see_only, usable_gpus
     from service.runner_link import WARM_UP_CALLS
 
 
@@ -40,33 +42,34 @@ def test_gpus_are_those_that_cuda_would_see(
     assert usable_gpus(count, visible) == gpus
 
 
-def test_each_worker_sees_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_runner_sees_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "2,0")
-    for worker_index, gpu in ((1, "2"), (2, "0")):
-        assert take_gpu(("2", "0"), worker_index) == os.environ[VISIBLE] == gpu
+    see_only("0")
+    assert os.environ[VISIBLE] == "0"
 
 
-def test_the_cpu_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cupy_there_is_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VISIBLE, raising=False)
     assert find_gpus() == ()
-    assert take_gpu((), 1) is None
-    assert VISIBLE not in os.environ
 
 
 @pytest.mark.service
-def test_on_two_gpus_two_workers_are_warm_when_the_service_is_ready(
-    two_folds_bundle: Bundle,
-) -> None:
+def test_on_two_gpus_two_runners_are_warm_and_both_are_used(two_folds_bundle: Bundle) -> None:
+    photo = encode_png(draw_scene(60, 80, seed=0))
     with serving("tests.service.two_gpus:DroneSeg", two_folds_bundle.path) as client:
-        metrics = client.get("/metrics").text
-        batches = {
-            worker: float(count)
-            for worker, count in re.findall(
-                r'adaptive_batch_size_count\{.*worker_index="(\d)".*\} (\S+)', metrics
-            )
-        }
-        assert set(batches) == {"1", "2"}
-        assert min(batches.values()) >= WARM_UP_CALLS
-        photo = encode_png(draw_scene(20, 30, seed=0))
-        answers = [client.post("/predict", files={"data": photo}) for _ in range(4)]
-        assert {answer.status_code for answer in answers} == {200}
+        warm = batches(client)
+        assert set(warm) == {"DroneSegRunner", "DroneSegRunner2"}
+        assert min(warm.values()) >= WARM_UP_CALLS
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(lambda _: client.post("/predict", files={"data": photo}), range(8))
+            assert {answer.status_code for answer in answers} == {200}
+        now = batches(client)
+        assert all(now[runner] > warm[runner] for runner in warm)
+
+
+def batches(client: httpx.Client) -> dict[str, float]:
+    """How many each runner had."""
+    found = re.findall(
+        r'adaptive_batch_size_count\{.*runner_name="(\w+)".*\} (\S+)', client.get("/metrics").text
+    )
+    return {runner: float(count) for runner, count in found}
