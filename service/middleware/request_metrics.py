@@ -12,7 +12,10 @@ from service.prediction_log import prediction_log
 from service.request_id import logger
 from service.sighting import SIGHTINGS, Sighting
 
-PREDICTION = {"/predict", "/predict_image_bytes", "/predict_base64", "/batch_predict"}
+PREDICTION = {
+    *("/predict", "/predict_image_bytes", "/predict_base64", "/predict_uri"),
+    "/batch_predict",
+}
 # BentoML's own metrics take any path for a label, of which a stranger has as many as they like.
 ENDPOINTS = {
     *(*PREDICTION, "/polygons", "/model_info", "/drift"),

@@ -155,7 +155,7 @@ def test_the_test_is_that_of_the_benchmark() -> None:
         {"same": rng.normal(size=60), "shifted": rng.normal(size=60), "0": 0.0}
     )
     current = pd.DataFrame(
-        {"same": rng.normal(size=80), "shifted": rng.normal(1, size=80), "0": 0.0}
+        {"same": rng.normal(size=80), "shifted": rng.normal(2, size=80), "0": 0.0}
     )
     columns, _ = compare(reference, current)
     assert [column.name for column in columns] == ["same", "shifted"]
@@ -201,6 +201,7 @@ def bucket() -> Iterator[str]:
 @pytest.mark.service
 def test_the_service_shows_the_newest_report(model: Path, bucket: str, tmp_path: Path) -> None:
     with serve(tmp_path, DRONESEG_MODEL=str(model), DRONESEG_LOG_URL=bucket) as server:
+        server.wait_until(lambda: httpx.get(f"{server.url}/livez").status_code == 200)
         none = httpx.get(f"{server.url}/drift", timeout=60)
         assert (none.status_code, none.json()["code"]) == (404, "no_drift_report")
         assert "python -m drift report" in none.json()["message"]

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from gcp_storage_emulator.server import create_server
+from gcsfs import GCSFileSystem
 
 BUCKET = "droneseg"
 
@@ -75,9 +76,12 @@ def emulator() -> Iterator[Network]:
     own = {"STORAGE_EMULATOR_HOST": f"http://localhost:{network.port}", "FSSPEC_GS_TOKEN": "anon"}
     before = {name: os.environ.get(name) for name in own}
     os.environ.update(own)
+    # fsspec would give out those of an emulator that is gone.
+    GCSFileSystem.clear_instance_cache()
     try:
         yield network
     finally:
+        GCSFileSystem.clear_instance_cache()
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
