@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 
 from benchmarks.latency.columns import COLUMNS, REAL
 from benchmarks.latency.interval import MedianInterval
+from benchmarks.latency.models import BUNDLE
 from benchmarks.latency.results import Cell, Results
 from benchmarks.latency.rows import REFERENCE, ROWS
 from benchmarks.plots import ACCENT, QUIET, figure, save
@@ -63,7 +64,7 @@ def _panel(axis: Axes, title: str, cells: list[Cell]) -> None:
     axis.barh(names, [ratio - 1 for ratio in ratios], left=1, color=colors, height=0.66)
     axis.errorbar(ratios, names, xerr=errors, fmt="none", ecolor="#222222", elinewidth=1, capsize=2)
     for name, interval, cell in zip(names, faster, cells, strict=True):
-        equal = "" if cell.labels_equal is None or cell.row == REFERENCE else _equal(cell)
+        equal = _equal(cell)
         axis.annotate(
             f"{interval.median:.1f} times   {cell.median_s:.3g} s{equal}",
             (max(interval.high, 1), name),
@@ -84,4 +85,7 @@ def _panel(axis: Axes, title: str, cells: list[Cell]) -> None:
 
 
 def _equal(cell: Cell) -> str:
+    """Of a trained model; random weights are undecided about most pixels."""
+    if cell.labels_equal is None or cell.row == REFERENCE or cell.model != BUNDLE:
+        return ""
     return f"   {cell.labels_equal:.2%} of the labels"
