@@ -50,7 +50,7 @@ def _arguments(parser: LocustArgumentParser) -> None:
     )
 
 
-@events.test_start.add_listener
+@events.init.add_listener
 def _segment(**_: Any) -> None:
     """Find out which masks are right, before anything is asked."""
     bundle = find_bundle(Path(os.environ.get("DRONESEG_MODEL", DEFAULT_MODEL)), Path.cwd())

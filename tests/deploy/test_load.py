@@ -26,7 +26,7 @@ def locust(server: Server, model: Path, report: Path) -> subprocess.CompletedPro
     return subprocess.run(
         [
             *(sys.executable, "-m", "locust", "--headless", "--only-summary", "--shape", "spike"),
-            *("--users", "4", "--run-time", "8s", "--host", server.url, "--html", str(report)),
+            *("--users", "4", "--run-time", "12s", "--host", server.url, "--html", str(report)),
         ],
         cwd=ROOT,
         env=os.environ | {"DRONESEG_MODEL": str(model)},
