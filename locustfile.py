@@ -19,6 +19,7 @@ import numpy as np
 from locust import HttpUser, LoadTestShape, between, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.clients import ResponseContextManager
+from locust.env import Environment
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -55,6 +56,13 @@ def _segment(**_: Any) -> None:
     """Find out which masks are right, before anything is asked."""
     bundle = find_bundle(Path(os.environ.get("DRONESEG_MODEL", DEFAULT_MODEL)), Path.cwd())
     answers[:] = [segmentation.labels for segmentation in Predictor(bundle).segment(SCENES)]
+
+
+@events.quitting.add_listener
+def _fail_without_requests(environment: Environment, **_: Any) -> None:
+    """What nobody asked for has not been shown to work."""
+    if not environment.stats.total.num_requests:
+        environment.process_exit_code = 1
 
 
 class Shape(LoadTestShape):
