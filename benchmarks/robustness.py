@@ -113,12 +113,13 @@ photos; {report["plain_miou"]:.3f} as they are.
 def plot(report: dict[str, Any], path: Path) -> None:
     """A panel for each shift."""
     sheet, axes = figure(2, 3, 2.2)
+    top = 1.1 * max(iou for points in report["miou"].values() for _, iou in points)
     for panel, (name, points) in zip(axes, report["miou"].items(), strict=True):
         values = [f"{value:g}" for value, _ in points]
         panel.plot(values, [iou for _, iou in points], "o-", color=ACCENT)
         panel.axhline(report["plain_miou"], color=QUIET, linestyle="--", linewidth=1)
         panel.set_title(name)
-        panel.set_ylim(0, None)
+        panel.set_ylim(0, top)
     axes[0].set_ylabel("mean IoU")
     axes[3].set_ylabel("mean IoU")
     save(sheet, path)

@@ -25,8 +25,8 @@ from droneseg.scene import draw_scene
 SMALL_NETWORK = TrainedFolder(patch_size=(256, 256), mirror_axes=())
 UNOBSERVED = "benchmarks.observing.unobserved:DroneSeg"
 CLIENTS = 8
-BURST = 64
-ROUNDS = 25
+BURST = 32
+ROUNDS = 20
 PHOTOS = [jpeg(draw_scene(256, 256, seed=seed)) for seed in range(8)]
 
 
