@@ -19,7 +19,7 @@ from deploy.containers import Images, unusable
 from deploy.service_times import RESULTS
 
 ROOT = Path(__file__).parent.parent
-STARTS = 5
+STARTS = 3
 POLL_S = 0.01
 GIVE_UP_S = 60
 # What the log has when a stage is over.
