@@ -78,7 +78,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if entry.name not in {".git", ".venv", "docs", "photos", "masks"}:
             (folder / entry.name).symlink_to(entry)
     (folder / ".venv").mkdir()
-    (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    for entry in Path(sys.prefix).iterdir():
+        (folder / ".venv" / entry.name).symlink_to(entry)
     for seed, photo in enumerate(("docs/images/scene.jpg", "photos/one.jpg", "photos/two.jpg")):
         (folder / photo).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(draw_scene(120, 160, seed=seed)).save(folder / photo)
