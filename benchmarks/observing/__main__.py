@@ -1,10 +1,11 @@
 """What metrics and the prediction log cost: python -m benchmarks.observing.
 
 Two services run, one with both and one without, and are asked in turns, in bursts of many clients.
-Writes benchmarks/results/observing.{json,md}. The network is a small random one: on a larger one
-what is constant for each photo weighs less.
+Writes benchmarks/results/observing.{json,md}. Without --model the network is a small random one:
+on a larger one what is constant for each photo weighs less.
 """
 
+import argparse
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -32,17 +33,22 @@ PHOTOS = [jpeg(draw_scene(256, 256, seed=seed)) for seed in range(8)]
 
 def main() -> None:
     """Measure and write the results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.observing", description=__doc__)
+    parser.add_argument("--model", type=Path, help="a bundle")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bundle = write_bundle(SMALL_NETWORK, Path(folder), "small_random")
+        model = options.model or write_bundle(SMALL_NETWORK, Path(folder), "small_random").path
         with (
-            serving(OURS, bundle.path) as observed,
-            serving(UNOBSERVED, bundle.path) as unobserved,
+            serving(OURS, model) as observed,
+            serving(UNOBSERVED, model) as unobserved,
             ThreadPoolExecutor(CLIENTS) as pool,
         ):
-            ratios, rates = in_turns(observed, unobserved, pool)
+            ratios, rates = in_turns(observed, unobserved, pool, options.rounds)
     interval = median_interval(ratios)
     report = {
         "machine": describe(),
+        "model": model.name,
         "photos_a_second": rates,
         "ratio": interval.median,
         "ratio_95": [interval.low, interval.high],
@@ -51,13 +57,13 @@ def main() -> None:
 
 
 def in_turns(
-    observed: httpx.Client, unobserved: httpx.Client, pool: ThreadPoolExecutor
+    observed: httpx.Client, unobserved: httpx.Client, pool: ThreadPoolExecutor, rounds: int
 ) -> tuple[list[float], dict[str, list[float]]]:
     """With over without, of each round; photos a second of each."""
     for client in (observed, unobserved):
         burst(client, pool)
     rates: dict[str, list[float]] = {"observed": [], "unobserved": []}
-    for index in trange(ROUNDS, unit="round"):
+    for index in trange(rounds, unit="round"):
         turns = [("observed", observed), ("unobserved", unobserved)]
         # Neither is always the first.
         for name, client in turns if index % 2 else reversed(turns):
@@ -81,6 +87,7 @@ def burst(client: httpx.Client, pool: ThreadPoolExecutor) -> float:
 def table(report: dict[str, Any]) -> str:
     """For people."""
     low, high = report["ratio_95"]
+    rounds = report["photos_a_second"]["observed"]
     medians = {name: median_interval(values) for name, values in report["photos_a_second"].items()}
     rows = "\n".join(
         f"| {name} | {m.median:.1f} ({m.low:.1f} to {m.high:.1f}) |" for name, m in medians.items()
@@ -89,8 +96,8 @@ def table(report: dict[str, Any]) -> str:
 | --- | --- |
 {rows}
 
-Observed over unobserved, median of {ROUNDS} rounds: {report["ratio"]:.3f} ({low:.3f} to \
-{high:.3f}). 256 x 256 photos of {CLIENTS} clients, a small random network.
+Observed over unobserved, median of {len(rounds)} rounds: {report["ratio"]:.3f} ({low:.3f} to \
+{high:.3f}). 256 x 256 photos of {CLIENTS} clients, {report["model"]}.
 
 {signature(report["machine"])}
 """
