@@ -1,11 +1,13 @@
 """What metrics and the prediction log cost: python -m benchmarks.observing.
 
-Two services run, one with both and one without, and are asked in turns, in bursts of many clients.
-Writes benchmarks/results/observing.{json,md}. Without --model the network is a small random one:
-on a larger one what is constant for each photo weighs less.
+One service runs, with both and without in turns, and is asked in bursts of many clients. The log's
+thread writes its batches every 10 s, in whichever turn it is. Writes
+benchmarks/results/observing.{json,md}. Without --model the network is a small random one: on a
+larger one what is constant for each photo weighs less.
 """
 
 import argparse
+import os
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,14 +22,14 @@ from benchmarks.latency.interval import median_interval
 from benchmarks.machine import describe, signature, write_results
 from benchmarks.photos import jpeg
 from benchmarks.random_model import TrainedFolder
-from benchmarks.serving.server import OURS, serving
+from benchmarks.serving.server import serving
 from droneseg.scene import draw_scene
 
 SMALL_NETWORK = TrainedFolder(patch_size=(256, 256), mirror_axes=())
-UNOBSERVED = "benchmarks.observing.unobserved:DroneSeg"
+SWITCHED = "benchmarks.observing.switched:DroneSeg"
 CLIENTS = 8
-BURST = 32
-ROUNDS = 20
+BURST = 64
+ROUNDS = 40
 PHOTOS = [jpeg(draw_scene(256, 256, seed=seed)) for seed in range(8)]
 
 
@@ -38,13 +40,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="default: %(default)s")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        off = Path(folder) / "off"
+        os.environ["OBSERVING_OFF"] = str(off)
         model = options.model or write_bundle(SMALL_NETWORK, Path(folder), "small_random").path
-        with (
-            serving(OURS, model) as observed,
-            serving(UNOBSERVED, model) as unobserved,
-            ThreadPoolExecutor(CLIENTS) as pool,
-        ):
-            ratios, rates = in_turns(observed, unobserved, pool, options.rounds)
+        with serving(SWITCHED, model) as client, ThreadPoolExecutor(CLIENTS) as pool:
+            ratios, rates = in_turns(client, off, pool, options.rounds)
     interval = median_interval(ratios)
     report = {
         "machine": describe(),
@@ -57,16 +57,15 @@ def main() -> None:
 
 
 def in_turns(
-    observed: httpx.Client, unobserved: httpx.Client, pool: ThreadPoolExecutor, rounds: int
+    client: httpx.Client, off: Path, pool: ThreadPoolExecutor, rounds: int
 ) -> tuple[list[float], dict[str, list[float]]]:
     """With over without, of each round; photos a second of each."""
-    for client in (observed, unobserved):
-        burst(client, pool)
+    burst(client, pool)
     rates: dict[str, list[float]] = {"observed": [], "unobserved": []}
     for index in trange(rounds, unit="round"):
-        turns = [("observed", observed), ("unobserved", unobserved)]
         # Neither is always the first.
-        for name, client in turns if index % 2 else reversed(turns):
+        for name in ("observed", "unobserved") if index % 2 else ("unobserved", "observed"):
+            off.touch() if name == "unobserved" else off.unlink(missing_ok=True)
             rates[name].append(burst(client, pool))
     pairs = zip(rates["observed"], rates["unobserved"], strict=True)
     return [with_both / without for with_both, without in pairs], rates
