@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-import droneseg.predictor
+import droneseg.image_run
 from benchmarks.machine import describe, signature, write_results
 from benchmarks.photos import jpeg, large_scene
 from benchmarks.stopwatch import Stopwatch
@@ -36,7 +36,7 @@ SIZES = ((1500, 2000), (3000, 4000))
 MODES: tuple[Mode, ...] = ("exact", "fast")
 # Where each stage is entered; a stage's time is without that of those it calls.
 STAGES: dict[str, tuple[object, str]] = {
-    "preprocess": (droneseg.predictor, "preprocess"),
+    "preprocess": (droneseg.image_run, "preprocess"),
     "cut": (Tiling, "cut"),
     "mirror": (MirroredNetwork, "run"),
     "stitch": (Stitcher, "add"),

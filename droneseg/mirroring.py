@@ -63,14 +63,13 @@ class MirroredNetwork:
             for axis in self._axes:
                 self._add_mirrored(tiles, sums, axis)
             return sums
-        # Over both axes means backwards, which is much faster than mirrored columns, but slower than
-        # mirrored rows: of the four images two are got by rows, and the sum of two is turned once.
-        self._run_upside_down_too(tiles, sums)
-        turned, others = self._turned[:count], self._others[:count]
-        _planes(turned)[...] = _planes(tiles)[..., ::-1]
-        self._run_upside_down_too(turned, others)
+        # Over both axes means backwards, which is much faster than mirrored columns.
+        self._run_both_ways(tiles, sums)
+        mirrored, others = self._mirrored[:count], self._others[:count]
+        mirrored[...] = tiles[..., ::-1, :]
+        self._run_both_ways(mirrored, others)
         for block in self._blocks:
-            _planes(sums)[:, block] += _planes(others)[:, block, ::-1]
+            sums[:, block] += others[:, block, ::-1]
         return sums
 
     def _add_mirrored(
@@ -81,14 +80,14 @@ class MirroredNetwork:
         self._engine.run(mirrored, logits)
         sums += np.flip(logits, axis + 2)
 
-    def _run_upside_down_too(self, tiles: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
-        """The logits of the tiles, and of the tiles with their rows mirrored, into `sums`."""
+    def _run_both_ways(self, tiles: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
+        """The logits of the tiles, and of the tiles turned by half a circle, into `sums`."""
         self._engine.run(tiles, sums)
-        mirrored, logits = self._mirrored[: len(tiles)], self._logits[: len(tiles)]
-        mirrored[...] = tiles[..., ::-1, :]
-        self._engine.run(mirrored, logits)
+        turned, logits = self._turned[: len(tiles)], self._logits[: len(tiles)]
+        _planes(turned)[...] = _planes(tiles)[..., ::-1]
+        self._engine.run(turned, logits)
         for block in self._blocks:
-            sums[:, block] += logits[:, block, ::-1]
+            _planes(sums)[:, block] += _planes(logits)[:, block, ::-1]
 
 
 def _planes(batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,13 +1,11 @@
 """Predictor: photos in, label maps out; one batch holds tiles of many photos."""
 
-import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,20 +14,15 @@ from droneseg.ahead import ahead
 from droneseg.arrays import to_numpy
 from droneseg.bundle import Bundle
 from droneseg.engines import Engine, open_engine
-from droneseg.ensemble import ProbabilityMean
 from droneseg.errors import InvalidOption
-from droneseg.label_manager import LabelManager
+from droneseg.image_run import ImageRun, Pipeline, Wanted, Window
 from droneseg.mirroring import MirroredNetwork
 from droneseg.mode import FAST_TILE_STEP_SIZE, Mode, Precision
 from droneseg.normalization import ImageArray
-from droneseg.outcome import Outcome
 from droneseg.plan import InferencePlan, Member
-from droneseg.preprocess import NormalizedImage, preprocess
+from droneseg.scratch import Scratch
 from droneseg.segmentation import Segmentation
 from droneseg.stage_times import StageTimes
-from droneseg.tiling import Stitcher, Tiling, gaussian_weights
-
-LogitWriter = Callable[[int, slice, NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +94,7 @@ class Predictor:
         self.tile_step_size = _step(tile_step_size, mode, self.plan)
         if mirroring is None:
             mirroring = mode == "exact"
+        self._scratches = tuple(Scratch(opened.xp) for opened in self.engines)
         self._networks = [
             MirroredNetwork(
                 opened,
@@ -150,10 +144,10 @@ class Predictor:
         series is never in memory at once. The one ahead is taken and prepared in a thread of its
         own, while the network runs.
         """
-        waiting: deque[_ImageRun] = deque()
-        prepare = partial(_ImageRun, self._pipeline(), _Wanted(probabilities, confidence))
+        waiting: deque[ImageRun] = deque()
+        prepare = partial(ImageRun, self._pipeline(), Wanted(probabilities, confidence))
 
-        def runs() -> Iterator[_ImageRun]:
+        def runs() -> Iterator[ImageRun]:
             for run in ahead(images, prepare):
                 waiting.append(run)
                 yield run
@@ -172,22 +166,23 @@ class Predictor:
                 kept[member] = np.empty(shape, np.float32)
             kept[member][:, rows] = to_numpy(logits)
 
-        run = _ImageRun(self._pipeline(), _Wanted(), image, keep)
+        run = ImageRun(self._pipeline(), Wanted(), image, keep)
         for _ in self._process(iter([run])):
             pass
         return Trace(run.segmentation, tuple(kept[index] for index in range(len(kept))))
 
-    def _pipeline(self) -> "_Pipeline":
-        return _Pipeline(
+    def _pipeline(self) -> Pipeline:
+        return Pipeline(
             self.plan,
             self.tile_step_size,
             tuple(engine.xp for engine in self.engines),
             tuple(network.images for network in self._networks),
+            self._scratches,
         )
 
-    def _process(self, runs: Iterator["_ImageRun"]) -> Iterator[None]:
+    def _process(self, runs: Iterator[ImageRun]) -> Iterator[None]:
         """Run all windows of all images, and yield after each batch."""
-        batches: list[list[_Window]] = [[] for _ in self._networks]
+        batches: list[list[Window]] = [[] for _ in self._networks]
         for run in runs:
             self.times.preprocess_s += run.preprocess_s
             for window in run.windows():
@@ -200,7 +195,7 @@ class Predictor:
             self._run(batch)
             yield
 
-    def _run(self, batch: list["_Window"]) -> None:
+    def _run(self, batch: list[Window]) -> None:
         """Run windows of one member, and empty the list."""
         network, times = self._networks[batch[0].member], self.times
         start = time.perf_counter()
@@ -216,147 +211,6 @@ class Predictor:
         times.stitch_s += time.perf_counter() - ran
         times.tiles += len(batch)
         batch.clear()
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    probabilities: bool = False
-    confidence: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Pipeline:
-    """What all images share.
-
-    Attributes:
-        libraries: of the arrays, for each member.
-        images: how many mirror images each member adds up.
-    """
-
-    plan: InferencePlan
-    tile_step_size: float
-    libraries: tuple[ModuleType, ...]
-    images: tuple[int, ...]
-
-
-class _ImageRun:
-    """One image on its way through every member to its labels."""
-
-    def __init__(
-        self,
-        pipeline: _Pipeline,
-        wanted: _Wanted,
-        image: ImageArray,
-        tap: LogitWriter | None = None,
-    ):
-        plan = pipeline.plan
-        start = time.perf_counter()
-        normalized = [
-            preprocess(image, member.channels).on(xp)
-            for member, xp in zip(plan.members, pipeline.libraries, strict=True)
-        ]
-        self.preprocess_s = time.perf_counter() - start
-        box = normalized[0].box
-        self.box_shape = box.shape
-        self._outcome = Outcome(
-            plan,
-            normalized[0].image_shape,
-            box,
-            probabilities=wanted.probabilities,
-            confidence=wanted.confidence,
-        )
-        write = _writer(plan, self._outcome)
-        if tap is not None:
-            write = _both(tap, write)
-        self._sliding = [
-            _SlidingWindow(image, index, pipeline, partial(write, index))
-            for index, image in enumerate(normalized)
-        ]
-
-    @property
-    def finished(self) -> bool:
-        return all(sliding.stitcher.finished for sliding in self._sliding)
-
-    @property
-    def segmentation(self) -> Segmentation:
-        return self._outcome.segmentation
-
-    def windows(self) -> Iterator["_Window"]:
-        """The windows of all members, from top to bottom, so that members go down together."""
-        return heapq.merge(
-            *(sliding.windows() for sliding in self._sliding),
-            key=lambda window: window.corner[0],
-        )
-
-
-class _SlidingWindow:
-    """One image cut into windows for one member, put together again, handed to `write`."""
-
-    def __init__(
-        self,
-        image: NormalizedImage,
-        member: int,
-        pipeline: _Pipeline,
-        write: Callable[[slice, NDArray[np.float32]], None],
-    ):
-        self._image = image
-        self._member = member
-        self._write = write
-        plan, xp = pipeline.plan, pipeline.libraries[member]
-        patch_size = plan.members[member].patch_size
-        self.tiling = Tiling.of(image.box.shape, patch_size, pipeline.tile_step_size)
-        weights = xp.asarray(gaussian_weights(patch_size, plan.gaussian_sigma_scale))
-        self.stitcher = Stitcher(
-            self.tiling,
-            weights,
-            plan.num_segmentation_heads,
-            self._crop,
-            images=pipeline.images[member],
-            xp=xp,
-        )
-
-    def windows(self) -> Iterator["_Window"]:
-        return (_Window(self, self._member, corner) for corner in self.tiling)
-
-    def cut(self, corner: tuple[int, int], out: NDArray[np.float32]) -> None:
-        self.tiling.cut(self._image, corner, out)
-
-    def _crop(self, canvas_row: int, logits: NDArray[np.float32]) -> None:
-        """Take the padding off some rows of the canvas and write what is left."""
-        height, width = self._image.box.shape
-        top, left = self.tiling.padding
-        first = max(canvas_row - top, 0)
-        last = min(canvas_row - top + logits.shape[1], height)
-        if first < last:
-            rows = slice(first - canvas_row + top, last - canvas_row + top)
-            self._write(slice(first, last), logits[:, rows, left : left + width])
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    sliding: _SlidingWindow
-    member: int
-    corner: tuple[int, int]
-
-
-def _writer(plan: InferencePlan, outcome: Outcome) -> LogitWriter:
-    """Where a member's logits go: straight to the outcome, or into the mean over the members."""
-    if len(plan.members) > 1:
-        label_manager = LabelManager(plan.regions)
-        return ProbabilityMean(label_manager, len(plan.members), outcome.write_probabilities).add
-
-    def write(_: int, rows: slice, logits: NDArray[np.float32]) -> None:
-        outcome.write_logits(rows, logits)
-
-    return write
-
-
-def _both(first: LogitWriter, second: LogitWriter) -> LogitWriter:
-    def write(member: int, rows: slice, logits: NDArray[np.float32]) -> None:
-        first(member, rows, logits)
-        second(member, rows, logits)
-
-    return write
 
 
 def _pixels(member: Member) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from droneseg.arrays import cache_blocks
 from droneseg.preprocess import NormalizedImage
+from droneseg.scratch import Scratch
 
 Float32Array = NDArray[np.float32]
 RowSink = Callable[[int, Float32Array], None]
@@ -126,9 +127,10 @@ class _Strip:
     totals: Float32Array
 
     @classmethod
-    def between(cls, left: int, right: int, heads: int, height: int, xp: ModuleType) -> "_Strip":
-        shape = (height, right - left)
-        return cls(left, xp.zeros((heads, *shape), np.float32), xp.zeros(shape, np.float32))
+    def of(cls, left: int, planes: Float32Array) -> "_Strip":
+        """Begin with nothing, in [K + 1, patch height, width]."""
+        planes[...] = 0
+        return cls(left, planes[:-1], planes[-1])
 
     @property
     def right(self) -> int:
@@ -158,6 +160,7 @@ class Stitcher:
         *,
         images: int = 1,
         xp: ModuleType = np,
+        scratch: Scratch | None = None,
     ):
         """Start an empty canvas.
 
@@ -169,16 +172,21 @@ class Stitcher:
                 The array is used again afterwards.
             images: how many logits were added up for each; a power of two.
             xp: the array library of the logits.
+            scratch: where the sums' memory comes from; its own if None.
         """
         self._height, self._width = tiling.patch_size
         self._weights = weights
         # Instead of dividing the logits, which would be as exact.
         self._weights_in_total = weights * np.float32(images)
+        self._scratch = scratch or Scratch(xp)
+        size = heads * self._height * tiling.canvas[1]
+        self._memory = self._scratch.take(2 * size + self._height * tiling.canvas[1])
+        sums = self._memory[size:]
+        self._rows = self._memory[:size].reshape(heads, self._height, -1)
         self._strips = [
-            _Strip.between(left, right, heads, self._height, xp)
-            for left, right in itertools.pairwise(_edges(tiling, xp))
+            _Strip.of(left, part.reshape(heads + 1, self._height, -1))
+            for left, part in _cut(sums, _edges(tiling, xp), (heads + 1) * self._height)
         ]
-        self._rows = xp.empty((heads, self._height, tiling.canvas[1]), np.float32)
         self._blocks = cache_blocks(xp, heads)
         self._sink = sink
         self._top = 0
@@ -211,6 +219,7 @@ class Stitcher:
         self._missing -= 1
         if self.finished:
             self._release(self._height)
+            self._scratch.give(self._memory)
 
     def _release(self, count: int) -> None:
         """Hand on the upper rows, which no later window touches, and begin them anew."""
@@ -232,6 +241,14 @@ class Stitcher:
         if upper < count:
             parts.append((slice(0, count - upper), slice(upper, count)))
         return parts
+
+
+def _cut(
+    memory: Float32Array, edges: list[int], size_px: int
+) -> Iterator[tuple[int, Float32Array]]:
+    """The part of the memory for each strip, of so many values a column, by its left edge."""
+    for left, right in itertools.pairwise(edges):
+        yield left, memory[left * size_px : right * size_px]
 
 
 def _edges(tiling: Tiling, xp: ModuleType) -> list[int]:

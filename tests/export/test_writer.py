@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import droneseg.predictor
+import droneseg.image_run
 from droneseg.bundle import Bundle
 from droneseg.scene import draw_scene
 from export.__main__ import main
@@ -52,7 +52,7 @@ def test_a_miss_writes_nothing_and_says_where(
     def flat(patch_size: tuple[int, int], sigma_scale: float) -> NDArray[np.float32]:
         return np.ones(patch_size, np.float32)
 
-    monkeypatch.setattr(droneseg.predictor, "gaussian_weights", flat)
+    monkeypatch.setattr(droneseg.image_run, "gaussian_weights", flat)
     output = tmp_path / "models" / "wrong"
     assert main([str(one_axis), "--output", str(output)]) == 1
     printed = capsys.readouterr().err

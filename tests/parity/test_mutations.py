@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from torch import nn
 
+import droneseg.image_run
 import droneseg.label_manager
-import droneseg.predictor
 import droneseg.preprocess
 import droneseg.tiling
 import export.writer
@@ -51,7 +51,7 @@ def drop_the_gaussian(patch: pytest.MonkeyPatch) -> None:
     def flat(patch_size: tuple[int, int], sigma_scale: float) -> NDArray[np.float32]:
         return np.ones(patch_size, np.float32)
 
-    patch.setattr(droneseg.predictor, "gaussian_weights", flat)
+    patch.setattr(droneseg.image_run, "gaussian_weights", flat)
 
 
 def normalise_each_tile(patch: pytest.MonkeyPatch) -> None:
