@@ -7,6 +7,7 @@ import bentoml
 import numpy as np
 from numpy.typing import NDArray
 
+from service.batching import never_hold_back
 from service.devices import find_gpus, see_only
 from service.logs import configure_logs
 from service.plan import model_path
@@ -14,6 +15,7 @@ from service.request_id import logger
 from service.settings import settings
 
 configure_logs()
+never_hold_back()
 
 
 class Photo(TypedDict):
