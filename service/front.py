@@ -7,7 +7,6 @@ from typing import Any, cast
 import bentoml
 from starlette.requests import Request
 
-from droneseg.descriptors import describe_photo
 from droneseg.errors import DroneSegError
 from droneseg.images import decode_image, pixel_count
 from droneseg.segmentation import Segmentation
@@ -27,7 +26,7 @@ from service.payloads import (
     error_response,
 )
 from service.pixel_budget import PixelBudget
-from service.plan import CHANNEL_NAMES, CHANNELS, plan
+from service.plan import CHANNELS, plan
 from service.prediction_log import prediction_log
 from service.queue import Queue
 from service.rendering import Renderer, kept_ids
@@ -37,7 +36,7 @@ from service.runner import RUNNERS
 from service.runner_link import too_late
 from service.runner_links import RunnerLinks
 from service.settings import settings
-from service.sighting import Sighting, see
+from service.sighting import Sighting, look_at, see
 
 configure_logs()
 
@@ -145,16 +144,14 @@ class DroneSeg(Runners):  # type: ignore[misc, valid-type]
         ids = kept_ids(options, plan.labels)
         image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
         decoded = time.perf_counter()
-        # The front has time while the network runs.
-        descriptors = asyncio.create_task(asyncio.to_thread(describe_photo, image, CHANNEL_NAMES))
         outcome = await self.link.segment(image, options, deadline)
         segmented = time.perf_counter()
         segmentation = Segmentation(
             outcome["labels"], plan.labels, outcome["probabilities"], outcome["confidence"]
         )
+        look = asyncio.create_task(asyncio.to_thread(look_at, image, segmentation))
         kept = segmentation if ids is None else segmentation.keep(ids)
         fields = await self.renderer.render(kept, image, options)
-        fractions = await asyncio.to_thread(_fractions, segmentation)
         clock = Clock(start, decoded, segmented, time.perf_counter())
         sighting = Sighting(
             model=self.served_model(options.mode),
@@ -163,9 +160,8 @@ class DroneSeg(Runners):  # type: ignore[misc, valid-type]
             width=image.shape[1],
             filename=filename,
             stages=clock.stages(outcome),
-            fractions=fractions,
             confidence=outcome["confidence"],
-            descriptors=descriptors,
+            look=look,
             seconds=clock.seconds,
             request_id=REQUEST_ID.get(),
         )
@@ -196,11 +192,6 @@ class DroneSeg(Runners):  # type: ignore[misc, valid-type]
         modes = self.link.info["modes"] if self.link.info else {}
         used = modes.get(mode, {"engine": "", "precision": ""})
         return ServedModel(name=plan.name, hash=plan.content_hash, **used)
-
-
-def _fractions(segmentation: Segmentation) -> dict[str, float]:
-    """Of every class, by its name."""
-    return {area.label.name: area.fraction for area in segmentation.areas()}
 
 
 def _options_of(request: Base64Image | Base64Request) -> Options:

@@ -111,13 +111,14 @@ def observe_request(endpoint: str, status: int, code: str, seconds: float) -> No
     REQUEST_SECONDS.labels(endpoint).observe(seconds)
 
 
-def observe_photo(photo: Sighting) -> None:
+async def observe_photo(photo: Sighting) -> None:
     """Take a photo into account whose answer has gone out."""
+    look = await photo.look
     SEGMENTED.labels(photo.mode).inc()
     PHOTO_PIXELS.observe(photo.height * photo.width)
     for name, seconds in photo.stages.items():
         STAGE_SECONDS.labels(name).observe(seconds)
-    for name, fraction in photo.fractions.items():
+    for name, fraction in look.fractions.items():
         CLASS_FRACTION.labels(name).observe(fraction)
 
 

@@ -5,10 +5,35 @@ from asyncio import Task
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from droneseg.descriptors import describe_photo
 from droneseg.prediction_record import PredictionRecord
+from droneseg.segmentation import Segmentation
 from service.payloads import ServedModel
+from service.plan import CHANNEL_NAMES
 from service.settings import settings
+
+
+class Look(NamedTuple):
+    """What is seen on a photo.
+
+    Attributes:
+        descriptors: as `droneseg.descriptors` has them.
+        fractions: of each of the model's classes, whichever were asked for.
+    """
+
+    descriptors: dict[str, float]
+    fractions: dict[str, float]
+
+
+def look_at(photo: NDArray[np.uint8], segmentation: Segmentation) -> Look:
+    """Look at a photo and at its labels."""
+    fractions = {area.label.name: area.fraction for area in segmentation.areas()}
+    return Look(describe_photo(photo, CHANNEL_NAMES), fractions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +45,8 @@ class Sighting:
         mode: `exact` or `fast`.
         height, width: in px.
         stages: seconds of each stage, named as in `service.metrics.STAGES`.
-        fractions: of each of the model's classes, whichever were asked for.
         confidence: mean, if it was asked for.
-        descriptors: as `droneseg.descriptors` has them; being taken meanwhile.
+        look: being taken meanwhile.
         filename: as the client gave it, if it did.
         seconds: from the photo's decoding to the end of its encoding.
         request_id: of the request.
@@ -33,9 +57,8 @@ class Sighting:
     height: int
     width: int
     stages: dict[str, float]
-    fractions: dict[str, float]
     confidence: float | None
-    descriptors: Task[dict[str, float]]
+    look: Task[Look]
     filename: str | None
     seconds: float
     request_id: str
@@ -43,6 +66,7 @@ class Sighting:
 
     async def record(self) -> PredictionRecord:
         """For the prediction log."""
+        look = await self.look
         return PredictionRecord(
             id=uuid.uuid4().hex,
             time=self.time,
@@ -54,8 +78,8 @@ class Sighting:
             precision=self.model.precision,
             width=self.width,
             height=self.height,
-            descriptors=await self.descriptors,
-            fractions=self.fractions,
+            descriptors=look.descriptors,
+            fractions=look.fractions,
             latency_s=self.seconds,
             confidence=self.confidence,
             filename=self.filename if settings.log_filenames else None,

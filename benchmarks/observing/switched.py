@@ -46,6 +46,6 @@ unknown.middlewares[:] = [
     (SwitchedMetrics if middleware is RequestMetrics else middleware, *rest)
     for middleware, *rest in unknown.middlewares
 ]
-for name in ("see", "describe_photo", "_fractions"):
+for name in ("see", "look_at"):
     setattr(front, name, switched(getattr(front, name)))
 metrics.observe_batch = switched(metrics.observe_batch)

@@ -61,15 +61,14 @@ class RequestMetrics:
             if code and endpoint in PREDICTION:
                 metrics.REJECTIONS.labels(code).inc()
             for photo in sightings:
-                metrics.observe_photo(photo)
-                await _log(photo)
+                await _observe(photo)
 
 
-async def _log(photo: Sighting) -> None:
-    if prediction_log is None:
-        return
+async def _observe(photo: Sighting) -> None:
     try:
-        prediction_log.add(await photo.record())
+        await metrics.observe_photo(photo)
+        if prediction_log is not None:
+            prediction_log.add(await photo.record())
     except Exception:
         # The answer has gone out, and there may be more photos.
         logger.exception("a prediction could not be recorded")
