@@ -14,6 +14,7 @@ from droneseg.ahead import ahead
 from droneseg.arrays import to_numpy
 from droneseg.bundle import Bundle
 from droneseg.engines import Engine, open_engine
+from droneseg.engines.batch_size import fastest_batch_size
 from droneseg.errors import InvalidOption
 from droneseg.image_run import ImageRun, Pipeline, Wanted, Window
 from droneseg.mirroring import MirroredNetwork
@@ -73,7 +74,8 @@ class Predictor:
             mirroring: whether to average over the plan's mirror axes.
             tile_step_size: from window to window, of a patch; above 0 and at most 1.
             threads: for the network on a CPU; all cores that this process may use if None.
-            batch_size: tiles in a batch, beside their mirror images; what suits the engine if None.
+            batch_size: tiles in a batch, beside their mirror images; if None what is measured to be
+                the fastest, within what the engine takes.
 
         Raises:
             BundleNotFound, InvalidBundle, EngineMismatch, EngineNotInstalled: the model cannot
@@ -100,7 +102,7 @@ class Predictor:
                 opened,
                 member,
                 self.plan.num_segmentation_heads,
-                batch_size or max(1, opened.batch_pixels // _pixels(member)),
+                batch_size or self._fastest(opened, member),
                 member.mirror_axes if mirroring else (),
             )
             for opened, member in zip(self.engines, members, strict=True)
@@ -171,6 +173,10 @@ class Predictor:
             pass
         return Trace(run.segmentation, tuple(kept[index] for index in range(len(kept))))
 
+    def _fastest(self, engine: Engine, member: Member) -> int:
+        tile = (len(member.channels), *member.patch_size)
+        return fastest_batch_size(engine, tile, self.plan.num_segmentation_heads)
+
     def _pipeline(self) -> Pipeline:
         return Pipeline(
             self.plan,
@@ -211,10 +217,6 @@ class Predictor:
         times.stitch_s += time.perf_counter() - ran
         times.tiles += len(batch)
         batch.clear()
-
-
-def _pixels(member: Member) -> int:
-    return member.patch_size[0] * member.patch_size[1]
 
 
 def _step(tile_step_size: float | None, mode: Mode, plan: InferencePlan) -> float:

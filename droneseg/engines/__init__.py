@@ -41,7 +41,7 @@ class Engine(Protocol):
 
     @property
     def batch_pixels(self) -> int:
-        """Pixels of all tiles of a batch that suits the runtime."""
+        """Pixels of all tiles of the largest batch that suits the runtime and its memory."""
         ...
 
     @property

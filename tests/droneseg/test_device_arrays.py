@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from droneseg.bundle import Bundle
+from droneseg.engines.batch_size import fastest_batch_size
 from droneseg.engines.onnxruntime import OnnxRuntimeEngine
 from droneseg.plan import Channel, Member, Region
 from droneseg.predictor import Predictor
@@ -60,12 +61,12 @@ class Both:
 def both(bundle: Bundle) -> Both:
     engine = OnnxRuntimeEngine(bundle.model_path())
     library = DeviceLibrary()
-    # Batches of three tiles, which do not come out even.
     device = DeviceEngine(engine, library, 3 * 64 * 48)
     members = len(bundle.plan.members)
     return Both(
         Predictor(bundle, engine=[engine] * members),
-        Predictor(bundle, engine=[device] * members),
+        # Batches of three tiles, which do not come out even.
+        Predictor(bundle, engine=[device] * members, batch_size=3),
         device,
         library,
     )
@@ -101,6 +102,13 @@ def test_pixels_go_up_and_labels_come_down(two_folds_bundle: Bundle) -> None:
     # Nothing waits for the GPU until all of the photo's work has been sent there.
     assert len(on.engine.down) > 4
     assert not any(on.engine.down)
+
+
+def test_the_batch_size_is_measured_on_the_device(two_folds_bundle: Bundle) -> None:
+    on = both(two_folds_bundle)
+    assert fastest_batch_size(on.device.engines[0], (3, 64, 48), heads=4) in (1, 2)
+    # Each run is waited for, by as little as can be fetched.
+    assert set(on.library.transfers.down) == {("float32", 4)}
 
 
 def test_logits_can_be_traced(two_folds_bundle: Bundle) -> None:
