@@ -120,7 +120,7 @@ def measure(
     """Medians of the stages' nanoseconds a pixel; `sum` is all but the network and the codecs."""
     stopwatch = Stopwatch()
     engine = ReplayEngine(bundle, batch_size, stopwatch)
-    predictor = Predictor(bundle, mode=mode, engine=[engine])
+    predictor = Predictor(bundle, mode=mode, engine=[engine], batch_size=batch_size)
     photo = jpeg(large_scene(*size))
     runs: list[dict[str, float]] = []
     for _ in tqdm(range(repeats + 1), desc=f"{mode} {size[0]} x {size[1]}", unit="run"):

@@ -74,8 +74,8 @@ class Predictor:
             mirroring: whether to average over the plan's mirror axes.
             tile_step_size: from window to window, of a patch; above 0 and at most 1.
             threads: for the network on a CPU; all cores that this process may use if None.
-            batch_size: tiles in a batch, beside their mirror images; if None what is measured to be
-                the fastest, within what the engine takes.
+            batch_size: tiles in a batch, beside their mirror images; if None what suits the engine,
+                on a GPU as measured.
 
         Raises:
             BundleNotFound, InvalidBundle, EngineMismatch, EngineNotInstalled: the model cannot

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 # The photo that is stitched, and the next.
 KEPT = 2
+# Enough for photos 6,700 px wide of a model with patches of 384 px and six classes.
+MAX_KEPT_BYTES = 2**27
 
 
 class Scratch:
@@ -23,14 +25,21 @@ class Scratch:
 
     def take(self, size: int) -> NDArray[np.float32]:
         """An array of at least so many values, of anything."""
-        try:
-            array = self._free.pop()
-        except IndexError:
-            array = self._xp.empty(size, np.float32)
-        if len(array) < size:
-            array = self._xp.empty(size, np.float32)
+        kept = self._kept()
+        if kept is not None and len(kept) >= size:
+            return kept
+        # Not both at once.
+        del kept
+        array: NDArray[np.float32] = self._xp.empty(size, np.float32)
         return array
 
     def give(self, array: NDArray[np.float32]) -> None:
-        """Take back an array that nobody uses any more."""
-        self._free.append(array)
+        """Take back an array that nobody uses any more; a huge one is not kept."""
+        if array.nbytes <= MAX_KEPT_BYTES:
+            self._free.append(array)
+
+    def _kept(self) -> NDArray[np.float32] | None:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return None

@@ -149,9 +149,13 @@ class DroneSeg(Runners):  # type: ignore[misc, valid-type]
         segmentation = Segmentation(
             outcome["labels"], plan.labels, outcome["probabilities"], outcome["confidence"]
         )
-        look = asyncio.create_task(asyncio.to_thread(look_at, image, segmentation))
+        look = asyncio.create_task(look_at(image, segmentation))
         kept = segmentation if ids is None else segmentation.keep(ids)
-        fields = await self.renderer.render(kept, image, options)
+        try:
+            fields = await self.renderer.render(kept, image, options)
+        finally:
+            # It holds the photo, whose pixels are bounded as long as this has not returned.
+            await asyncio.wait([look])
         clock = Clock(start, decoded, segmented, time.perf_counter())
         sighting = Sighting(
             model=self.served_model(options.mode),

@@ -1,5 +1,6 @@
 """Sightings: what a request's photos were like, kept until its answer has gone out."""
 
+import asyncio
 import uuid
 from asyncio import Task
 from contextvars import ContextVar
@@ -30,8 +31,12 @@ class Look(NamedTuple):
     fractions: dict[str, float]
 
 
-def look_at(photo: NDArray[np.uint8], segmentation: Segmentation) -> Look:
-    """Look at a photo and at its labels."""
+async def look_at(photo: NDArray[np.uint8], segmentation: Segmentation) -> Look:
+    """Look at a photo and at its labels, in a thread."""
+    return await asyncio.to_thread(_look_at, photo, segmentation)
+
+
+def _look_at(photo: NDArray[np.uint8], segmentation: Segmentation) -> Look:
     fractions = {area.label.name: area.fraction for area in segmentation.areas()}
     return Look(describe_photo(photo, CHANNEL_NAMES), fractions)
 
@@ -46,7 +51,7 @@ class Sighting:
         height, width: in px.
         stages: seconds of each stage, named as in `service.metrics.STAGES`.
         confidence: mean, if it was asked for.
-        look: being taken meanwhile.
+        look: being taken, or taken.
         filename: as the client gave it, if it did.
         seconds: from the photo's decoding to the end of its encoding.
         request_id: of the request.
@@ -64,9 +69,8 @@ class Sighting:
     request_id: str
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    async def record(self) -> PredictionRecord:
+    def record(self, look: Look) -> PredictionRecord:
         """For the prediction log."""
-        look = await self.look
         return PredictionRecord(
             id=uuid.uuid4().hex,
             time=self.time,

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service import front, metrics
 from service.front import DroneSeg
 from service.middleware.request_metrics import RequestMetrics
+from service.sighting import look_at, see
 
 __all__ = ["DroneSeg"]
 
@@ -25,9 +26,14 @@ def switched(observe: Callable[..., Any]) -> Callable[..., Any]:
     """The function, or nothing while it is switched off."""
 
     def call(*arguments: Any) -> Any:
-        return {} if OFF.exists() else observe(*arguments)
+        return None if OFF.exists() else observe(*arguments)
 
     return call
+
+
+async def look_if_on(*arguments: Any) -> Any:
+    """`look_at`, or nothing while it is switched off."""
+    return None if OFF.exists() else await look_at(*arguments)
 
 
 class SwitchedMetrics:
@@ -46,6 +52,9 @@ unknown.middlewares[:] = [
     (SwitchedMetrics if middleware is RequestMetrics else middleware, *rest)
     for middleware, *rest in unknown.middlewares
 ]
-for name in ("see", "look_at"):
-    setattr(front, name, switched(getattr(front, name)))
-metrics.observe_batch = switched(metrics.observe_batch)
+for owner, name, replacement in (
+    (front, "look_at", look_if_on),
+    (front, "see", switched(see)),
+    (metrics, "observe_batch", switched(metrics.observe_batch)),
+):
+    setattr(owner, name, replacement)

@@ -17,7 +17,7 @@ from droneseg.predictor import Predictor
 Photos = Sequence[NDArray[np.uint8]]
 Result = TypeVar("Result")
 
-# Tiles; None is what suits the engine.
+# Tiles; None is what the Predictor takes by itself.
 BATCH_SIZES = (None, 4)
 
 

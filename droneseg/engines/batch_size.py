@@ -1,5 +1,6 @@
 """fastest_batch_size: how many tiles an engine should get at once, as measured on this machine."""
 
+import logging
 import time
 
 import numpy as np
@@ -11,27 +12,40 @@ from droneseg.engines import Engine
 GAIN = 0.05
 REPEATS = 2
 
+logger = logging.getLogger(__name__)
+
+
+def batch_sizes(most: int) -> list[int]:
+    """Those to choose from: the doubles of one, and the largest."""
+    return sorted({most, *(2**power for power in range(most.bit_length()))})
+
 
 def fastest_batch_size(engine: Engine, tile: tuple[int, int, int], heads: int) -> int:
-    """The batch whose tiles take the shortest, in doubles of one while that gains anything.
+    """The smallest batch whose tiles take about the shortest time.
+
+    Measured on a GPU alone: an engine on a CPU knows how many tiles its streams take, and to
+    measure them would take seconds.
 
     Args:
-        engine: whose `batch_pixels` bound the batch, and so its memory; if that is one tile,
-            nothing is measured.
+        engine: whose `batch_pixels` bound the batch, and so its memory.
         tile: channels, height and width.
         heads: K.
     """
     _, height, width = tile
     most = max(1, engine.batch_pixels // (height * width))
-    fastest, fastest_s = 1, np.inf
-    size = 1
-    while most > 1 and size <= most:
-        seconds = _seconds_a_tile(engine, (size, *tile), (size, heads, height, width))
-        if seconds > fastest_s * (1 - GAIN):
+    if engine.xp is np or most == 1:
+        return most
+    seconds: dict[int, float] = {}
+    for size in batch_sizes(most):
+        try:
+            seconds[size] = _seconds_a_tile(engine, (size, *tile), (size, heads, height, width))
+        except Exception as error:  # CuPy and each runtime have their own, for lack of memory.
+            if not seconds:
+                raise
+            logger.warning("%s cannot run %d tiles at once: %s", engine.name, size, error)
             break
-        fastest, fastest_s = size, seconds
-        size *= 2
-    return fastest
+    shortest = min(seconds.values())
+    return min(size for size in seconds if seconds[size] <= shortest * (1 + GAIN))
 
 
 def _seconds_a_tile(

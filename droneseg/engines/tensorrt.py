@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from droneseg import cache
+from droneseg.engines.batch_size import batch_sizes
 from droneseg.engines.gpu import CudaGraphs, SideStream, compute_capability, no_gpu
 from droneseg.engines.tensorrt_build import (
     EngineBuild,
@@ -129,8 +130,8 @@ class TensorRtEngine:
         return self._runtime.deserialize_cuda_engine(serialized)
 
     def _warm_up(self) -> None:
-        """Run the largest batch and a single tile: TensorRT-RTX compiles kernels for each."""
-        for count in (self._largest, 1):
+        """Run every batch that may be chosen: TensorRT-RTX compiles kernels for each."""
+        for count in batch_sizes(self._largest):
             tiles, out = (
                 self.xp.zeros((count, *tuple(self._engine.get_tensor_shape(name))[1:]), np.float32)
                 for name in (TILES, LOGITS)

@@ -178,7 +178,7 @@ class EngineBuild:
             (count, channels, height, width) for count in (1, largest_batch(height, width))
         )
         profile = builder.create_optimization_profile()
-        # Tuned for the largest, which most batches are.
+        # Tuned for the largest, on which the choice of a batch size begins.
         profile.set_shape(tiles.name, smallest, largest, largest)
         config.add_optimization_profile(profile)
         return config

@@ -61,14 +61,16 @@ class RequestMetrics:
             if code and endpoint in PREDICTION:
                 metrics.REJECTIONS.labels(code).inc()
             for photo in sightings:
-                await _observe(photo)
+                metrics.observe_photo(photo)
+                await _record(photo)
 
 
-async def _observe(photo: Sighting) -> None:
+async def _record(photo: Sighting) -> None:
     try:
-        await metrics.observe_photo(photo)
+        look = await photo.look
+        metrics.observe_labels(look)
         if prediction_log is not None:
-            prediction_log.add(await photo.record())
+            prediction_log.add(photo.record(look))
     except Exception:
         # The answer has gone out, and there may be more photos.
         logger.exception("a prediction could not be recorded")

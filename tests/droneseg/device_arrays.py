@@ -46,6 +46,7 @@ class DeviceArray(NDArrayOperatorsMixin):
         self.dtype = values.dtype
         self.ndim = values.ndim
         self.size = values.size
+        self.nbytes = values.nbytes
 
     def __array__(self, *_: object, **__: object) -> NDArray[Any]:
         raise TypeError("implicit conversion to a NumPy array is not allowed")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 with warnings.catch_warnings():
     # BentoML's own, of what it imports.
     warnings.simplefilter("ignore")
+    from _bentoml_impl.server import app  # type: ignore[import-untyped]
     from bentoml._internal.marshal.dispatcher import CorkDispatcher
 
     from service.batching import EagerOptimizer, never_hold_back
@@ -36,6 +37,8 @@ def test_after_a_busy_time_nothing_is_held_back() -> None:
 
     dispatcher = asyncio.run(ask_many())
     assert max(batches) == 4
+    # The one that BentoML's server makes.
+    assert app.CorkDispatcher is CorkDispatcher
     assert isinstance(dispatcher.optimizer, EagerOptimizer)
     assert dispatcher.optimizer.wait == 0
     # It has learned what a batch takes.
