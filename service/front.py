@@ -5,6 +5,8 @@ import time
 from typing import Any, cast
 
 import bentoml
+import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 
 from droneseg.errors import DroneSegError
@@ -36,7 +38,7 @@ from service.runner import RUNNERS
 from service.runner_link import too_late
 from service.runner_links import RunnerLinks
 from service.settings import settings
-from service.sighting import Sighting, look_at, see
+from service.sighting import Sighting, describe, fractions_of, see
 
 configure_logs()
 
@@ -142,20 +144,18 @@ class DroneSeg(Runners):  # type: ignore[misc, valid-type]
     ) -> Prediction:
         start = time.perf_counter()
         ids = kept_ids(options, plan.labels)
-        image = await asyncio.to_thread(decode_image, data, settings.max_pixels, CHANNELS)
+        image, descriptors = await asyncio.to_thread(_decode, data)
         decoded = time.perf_counter()
         outcome = await self.link.segment(image, options, deadline)
         segmented = time.perf_counter()
         segmentation = Segmentation(
             outcome["labels"], plan.labels, outcome["probabilities"], outcome["confidence"]
         )
-        look = asyncio.create_task(look_at(image, segmentation))
         kept = segmentation if ids is None else segmentation.keep(ids)
-        try:
-            fields = await self.renderer.render(kept, image, options)
-        finally:
-            # It holds the photo, whose pixels are bounded as long as this has not returned.
-            await asyncio.wait([look])
+        fields = await self.renderer.render(kept, image, options)
+        if kept is not segmentation:
+            # Else its pixels are counted by now.
+            await asyncio.to_thread(getattr, segmentation, "pixel_counts")
         clock = Clock(start, decoded, segmented, time.perf_counter())
         sighting = Sighting(
             model=self.served_model(options.mode),
@@ -164,8 +164,9 @@ class DroneSeg(Runners):  # type: ignore[misc, valid-type]
             width=image.shape[1],
             filename=filename,
             stages=clock.stages(outcome),
+            fractions=fractions_of(segmentation),
             confidence=outcome["confidence"],
-            look=look,
+            descriptors=descriptors,
             seconds=clock.seconds,
             request_id=REQUEST_ID.get(),
         )
@@ -196,6 +197,12 @@ class DroneSeg(Runners):  # type: ignore[misc, valid-type]
         modes = self.link.info["modes"] if self.link.info else {}
         used = modes.get(mode, {"engine": "", "precision": ""})
         return ServedModel(name=plan.name, hash=plan.content_hash, **used)
+
+
+def _decode(data: bytes) -> tuple[NDArray[np.uint8], dict[str, float]]:
+    """A photo and its descriptors, in one thread, as a way to another takes as long as they do."""
+    image = decode_image(data, settings.max_pixels, CHANNELS)
+    return image, describe(image)
 
 
 def _options_of(request: Base64Image | Base64Request) -> Options:

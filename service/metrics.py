@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from service.errors import CODES
 from service.plan import plan
-from service.sighting import Look, Sighting
+from service.sighting import Sighting
 
 # From what decoding a small photo takes to the default deadline: 0.3 ms to 2 ms for the stages of a
 # 256 x 256 photo, 20 ms a photo for the front as a whole, 0.05 to 10 s for the network of 0.1 to 3
@@ -117,11 +117,7 @@ def observe_photo(photo: Sighting) -> None:
     PHOTO_PIXELS.observe(photo.height * photo.width)
     for name, seconds in photo.stages.items():
         STAGE_SECONDS.labels(name).observe(seconds)
-
-
-def observe_labels(look: Look) -> None:
-    """Take into account what was seen on a photo."""
-    for name, fraction in look.fractions.items():
+    for name, fraction in photo.fractions.items():
         CLASS_FRACTION.labels(name).observe(fraction)
 
 

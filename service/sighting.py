@@ -1,12 +1,9 @@
 """Sightings: what a request's photos were like, kept until its answer has gone out."""
 
-import asyncio
 import uuid
-from asyncio import Task
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +13,22 @@ from droneseg.prediction_record import PredictionRecord
 from droneseg.segmentation import Segmentation
 from service.payloads import ServedModel
 from service.plan import CHANNEL_NAMES
+from service.request_id import logger
 from service.settings import settings
 
 
-class Look(NamedTuple):
-    """What is seen on a photo.
-
-    Attributes:
-        descriptors: as `droneseg.descriptors` has them.
-        fractions: of each of the model's classes, whichever were asked for.
-    """
-
-    descriptors: dict[str, float]
-    fractions: dict[str, float]
+def describe(photo: NDArray[np.uint8]) -> dict[str, float]:
+    """Descriptors of a photo; none if that fails, for which no request is to fail."""
+    try:
+        return describe_photo(photo, CHANNEL_NAMES)
+    except Exception:
+        logger.exception("a photo could not be described")
+        return {}
 
 
-async def look_at(photo: NDArray[np.uint8], segmentation: Segmentation) -> Look:
-    """Look at a photo and at its labels, in a thread."""
-    return await asyncio.to_thread(_look_at, photo, segmentation)
-
-
-def _look_at(photo: NDArray[np.uint8], segmentation: Segmentation) -> Look:
-    fractions = {area.label.name: area.fraction for area in segmentation.areas()}
-    return Look(describe_photo(photo, CHANNEL_NAMES), fractions)
+def fractions_of(segmentation: Segmentation) -> dict[str, float]:
+    """Of each class, by its name."""
+    return {area.label.name: area.fraction for area in segmentation.areas()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +40,9 @@ class Sighting:
         mode: `exact` or `fast`.
         height, width: in px.
         stages: seconds of each stage, named as in `service.metrics.STAGES`.
+        fractions: of each of the model's classes, whichever were asked for.
         confidence: mean, if it was asked for.
-        look: being taken, or taken.
+        descriptors: as `droneseg.descriptors` has them.
         filename: as the client gave it, if it did.
         seconds: from the photo's decoding to the end of its encoding.
         request_id: of the request.
@@ -62,14 +53,15 @@ class Sighting:
     height: int
     width: int
     stages: dict[str, float]
+    fractions: dict[str, float]
     confidence: float | None
-    look: Task[Look]
+    descriptors: dict[str, float]
     filename: str | None
     seconds: float
     request_id: str
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def record(self, look: Look) -> PredictionRecord:
+    def record(self) -> PredictionRecord:
         """For the prediction log."""
         return PredictionRecord(
             id=uuid.uuid4().hex,
@@ -82,8 +74,8 @@ class Sighting:
             precision=self.model.precision,
             width=self.width,
             height=self.height,
-            descriptors=look.descriptors,
-            fractions=look.fractions,
+            descriptors=self.descriptors,
+            fractions=self.fractions,
             latency_s=self.seconds,
             confidence=self.confidence,
             filename=self.filename if settings.log_filenames else None,

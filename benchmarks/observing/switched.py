@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service import front, metrics
 from service.front import DroneSeg
 from service.middleware.request_metrics import RequestMetrics
-from service.sighting import look_at, see
+from service.sighting import describe, fractions_of, see
 
 __all__ = ["DroneSeg"]
 
@@ -29,11 +29,6 @@ def switched(observe: Callable[..., Any]) -> Callable[..., Any]:
         return None if OFF.exists() else observe(*arguments)
 
     return call
-
-
-async def look_if_on(*arguments: Any) -> Any:
-    """`look_at`, or nothing while it is switched off."""
-    return None if OFF.exists() else await look_at(*arguments)
 
 
 class SwitchedMetrics:
@@ -53,7 +48,8 @@ unknown.middlewares[:] = [
     for middleware, *rest in unknown.middlewares
 ]
 for owner, name, replacement in (
-    (front, "look_at", look_if_on),
+    (front, "describe", switched(describe)),
+    (front, "fractions_of", switched(fractions_of)),
     (front, "see", switched(see)),
     (metrics, "observe_batch", switched(metrics.observe_batch)),
 ):

@@ -9,7 +9,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service import metrics
 from service.middleware.request_log import QUIET
 from service.prediction_log import prediction_log
-from service.request_id import logger
 from service.sighting import SIGHTINGS, Sighting
 
 PREDICTION = {
@@ -62,18 +61,8 @@ class RequestMetrics:
                 metrics.REJECTIONS.labels(code).inc()
             for photo in sightings:
                 metrics.observe_photo(photo)
-                await _record(photo)
-
-
-async def _record(photo: Sighting) -> None:
-    try:
-        look = await photo.look
-        metrics.observe_labels(look)
-        if prediction_log is not None:
-            prediction_log.add(photo.record(look))
-    except Exception:
-        # The answer has gone out, and there may be more photos.
-        logger.exception("a prediction could not be recorded")
+                if prediction_log is not None:
+                    prediction_log.add(photo.record())
 
 
 def _endpoint(path: str) -> str:
