@@ -68,6 +68,9 @@ def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
         )
         visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
         visit.page.on("request", lambda request: visit.urls.append(request.url))
+        # With a listener from the start file dialogs are intercepted from the start:
+        # expect_file_chooser alone asks for it as the key goes down, and may come too late.
+        visit.page.on("filechooser", lambda chooser: None)
         visit.page.goto(url)
         yield visit
         assert not visit.errors
