@@ -31,8 +31,8 @@ PRECISIONS: dict[Mode, tuple[Precision, ...]] = {
     "exact": ("fp32", "fp16"),
     "fast": ("fp32", "fp16", "bf16"),
 }
-# A smaller batch is as good if it loses no more.
-AS_GOOD = 0.98
+# DRONESEG_MAX_QUEUE.
+MAX_QUEUE = 64
 MEMORY_GIB = 4
 
 
@@ -46,10 +46,10 @@ class Trials:
     seconds: float
     tried: list[dict[str, Any]]
 
-    def rate(self, together: int = PHOTOS, **settings: Any) -> float:
+    def rate(self, **settings: Any) -> float:
         """Photos a second."""
-        rate = self.offline.rate(self.photos, together, self.seconds, mode=self.mode, **settings)
-        self.tried.append({**settings, "photos_together": together, "photos_a_second": rate})
+        rate = self.offline.rate(self.photos, self.seconds, mode=self.mode, **settings)
+        self.tried.append({**settings, "photos_a_second": rate})
         return rate
 
     def best(self, name: str, values: list[Any], **settings: Any) -> Any:
@@ -74,17 +74,15 @@ def main() -> None:
     settings["engine"], settings["precision"] = max(rates, key=rates.__getitem__)
     settings["threads"] = trials.best("threads", thread_counts(), **settings)
     settings["batch_size"] = trials.best("batch_size", [None, 1, 2, 4, 8], **settings)
-    by_batch = {n: trials.rate(n, **settings) for n in _shown("photos together", [1, 2, 4, 8])}
-    together = min(n for n in by_batch if by_batch[n] >= AS_GOOD * max(by_batch.values()))
+    rate = max(trial["photos_a_second"] for trial in trials.tried)
     report = {
         "machine": machine,
         "model": options.model.name,
         "mode": options.mode,
         "size": options.size,
         "settings": settings,
-        "max_batch_size": together,
-        "photos_a_second": by_batch[together],
-        "concurrency": concurrency(by_batch[together], together, options.latency_s),
+        "photos_a_second": rate,
+        "concurrency": concurrency(rate, options.latency_s),
         "tried": trials.tried,
     }
     print(write_results(f"tune_{options.mode}", report, described(report)))
@@ -110,13 +108,13 @@ def thread_counts() -> list[int]:
     return sorted({max(1, cores >> halvings) for halvings in range(cores.bit_length())})
 
 
-def concurrency(rate: float, together: int, latency_s: float) -> int:
+def concurrency(rate: float, latency_s: float) -> int:
     """Requests for an instance at a time.
 
-    Two batches keep the network busy: one is computed while the next is decoded. More only wait,
+    Two photos keep the network busy: one is computed while the next is decoded. More only wait,
     which is well as long as the last of them is answered in time.
     """
-    return max(2 * together, min(int(rate * latency_s), 64), ceil(rate))
+    return max(2, min(int(rate * latency_s), MAX_QUEUE), ceil(rate))
 
 
 def described(report: dict[str, Any]) -> str:
@@ -130,7 +128,6 @@ def described(report: dict[str, Any]) -> str:
 ${where.dollars(rate):.3f} for 1,000 images
 
     Predictor({report["model"]!r}, mode={report["mode"]!r}, {settings})
-    DRONESEG_MAX_BATCH_SIZE={report["max_batch_size"]}
     gcloud run deploy --cpu {where.vcpus} --memory {where.memory_gib}Gi \
 --concurrency {report["concurrency"]}
 

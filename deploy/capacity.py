@@ -22,8 +22,7 @@ from deploy.service_times import RESULTS
 # Height and width in px, and their share: what is reckoned with where nobody knows better.
 MIX = {(512, 512): 0.7, (600, 800): 0.2, (1000, 1000): 0.1}
 PHOTOS = 20_000
-# DRONESEG_MAX_BATCH_SIZE and DRONESEG_MAX_QUEUE.
-BATCH = 4
+# DRONESEG_MAX_QUEUE.
 MAX_QUEUE = 64
 
 
@@ -82,11 +81,11 @@ class ServiceTimes:
         chosen = rng.choice(len(sizes), photos, p=list(MIX.values()))
         return np.array([rng.choice(self.seconds[sizes[index]]) for index in chosen])
 
-    def p95(self, rate: float, instances: int, batch: int = BATCH) -> float:
+    def p95(self, rate: float, instances: int) -> float:
         """Seconds within which 95 of 100 photos are answered that come `rate` a second."""
         rng = np.random.default_rng(0)
         arrivals = poisson(rate, PHOTOS, rng)
-        took = simulate(arrivals.tolist(), self.sample(PHOTOS, rng).tolist(), instances, batch)
+        took = simulate(arrivals.tolist(), self.sample(PHOTOS, rng).tolist(), instances)
         return float(np.percentile(took, 95))
 
 
@@ -121,8 +120,8 @@ def plan(times: ServiceTimes, demand: Demand) -> Plan:
     return Plan(concurrency, instances, p95_s)
 
 
-# Where nothing was measured: enough to fill batches, and no bill that surprises.
-UNMEASURED = Plan(concurrency=4 * BATCH, instances=1, p95_s=math.nan)
+# Where nothing was measured: enough to keep the network busy, and no bill that surprises.
+UNMEASURED = Plan(concurrency=16, instances=1, p95_s=math.nan)
 
 
 def planned(flavour: Flavour) -> Plan:

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.machine import signature
 from benchmarks.prices import DATED, IMAGES, SOURCE
-from deploy.capacity import BATCH, DEMANDS, MIX, PHOTOS, ServiceTimes, plan, results_path
+from deploy.capacity import DEMANDS, MIX, PHOTOS, ServiceTimes, plan, results_path
 from deploy.manifests import Flavour
 from deploy.queueing import poisson, simulate
 
@@ -37,9 +37,9 @@ METHOD = f"""
 - **Concurrency** is the latency asked for / mean service time: the last photo of so many is
   answered in time. More would wait here while another instance could begin with them.
 - **Instances** are the fewest with which a simulation of {PHOTOS:,} photos meets the demand: they
-  arrive at random (Poisson) and go to the instance that has the fewest, which takes up to {BATCH}
-  at once and answers them together. `tests/deploy/test_capacity.py` compares the simulation with
-  the formula of Pollaczek and Khinchine. Cloud Run's own way to start instances is not simulated: a
+  arrive at random (Poisson) and go to the instance that has the fewest, which
+  answers one after the other. `tests/deploy/test_capacity.py` compares the simulation with the
+  formula of Pollaczek and Khinchine. Cloud Run's own way to start instances is not simulated: a
   burst waits for them to start, too.
 - **Cost**: without discounts, and without the collector; instances that are always on cost as much
   idle as busy. Prices of {DATED}: {SOURCE}.
@@ -115,7 +115,7 @@ def _waiting(times: ServiceTimes, instances: int) -> str:
         rng = np.random.default_rng(0)
         services = times.sample(PHOTOS, rng)
         arrivals = poisson(utilisation * instances / times.mean_s, PHOTOS, rng)
-        took = simulate(arrivals.tolist(), services.tolist(), instances, BATCH)
+        took = simulate(arrivals.tolist(), services.tolist(), instances)
         p50, p95, p99 = np.percentile(took, (50, 95, 99))
         rows.append(f"| {utilisation:.0%} | {p50:.1f} s | {p95:.1f} s | {p99:.1f} s |")
     head = [f"| {instances} instances busy | p50 | p95 | p99 |", "| --- | --- | --- | --- |"]

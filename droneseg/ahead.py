@@ -1,6 +1,6 @@
 """ahead: work on the next item while the present one is used."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -8,11 +8,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(items: Iterable[Item], do: Callable[[Item], Result]) -> Iterator[Result]:
+def ahead(items: Iterable[Item], do: Callable[[Item], Result]) -> Generator[Result, None, None]:
     """What `do` makes of each item, in order; the next one is taken and done meanwhile.
 
     Items are taken, and `do` is called, in one thread, which is not the caller's. What either
-    raises comes where its result would have come.
+    raises comes where its result would have come. Once the generator is closed, no item is taken
+    any more.
     """
     iterator = iter(items)
 

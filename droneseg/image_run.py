@@ -3,7 +3,7 @@
 import heapq
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
 
@@ -18,6 +18,7 @@ from droneseg.plan import InferencePlan
 from droneseg.preprocess import NormalizedImage, preprocess
 from droneseg.scratch import Scratch
 from droneseg.segmentation import Segmentation
+from droneseg.stage_times import StageTimes
 from droneseg.tiling import Stitcher, Tiling, gaussian_weights
 
 LogitWriter = Callable[[int, slice, NDArray[np.float32]], None]
@@ -49,7 +50,11 @@ class Pipeline:
 
 
 class ImageRun:
-    """One image on its way through every member to its labels."""
+    """One image on its way through every member to its labels.
+
+    Attributes:
+        times: how long its stages took so far.
+    """
 
     def __init__(
         self,
@@ -64,7 +69,7 @@ class ImageRun:
             preprocess(image, member.channels).on(xp)
             for member, xp in zip(plan.members, pipeline.libraries, strict=True)
         ]
-        self.preprocess_s = time.perf_counter() - start
+        self.times = StageTimes(preprocess_s=time.perf_counter() - start)
         box = normalized[0].box
         self.box_shape = box.shape
         self._outcome = Outcome(
@@ -90,12 +95,12 @@ class ImageRun:
     @property
     def segmentation(self) -> Segmentation:
         """The result, once it is finished."""
-        return self._outcome.segmentation
+        return replace(self._outcome.segmentation, times=self.times)
 
     def windows(self) -> Iterator["Window"]:
         """The windows of all members, from top to bottom, so that members go down together."""
         return heapq.merge(
-            *(sliding.windows() for sliding in self._sliding),
+            *(sliding.windows(self) for sliding in self._sliding),
             key=lambda window: window.corner[0],
         )
 
@@ -111,7 +116,7 @@ class _SlidingWindow:
         write: Callable[[slice, NDArray[np.float32]], None],
     ):
         self._image = image
-        self._member = member
+        self.member = member
         self._write = write
         plan, xp = pipeline.plan, pipeline.libraries[member]
         patch_size = plan.members[member].patch_size
@@ -127,8 +132,8 @@ class _SlidingWindow:
             scratch=pipeline.scratches[member],
         )
 
-    def windows(self) -> Iterator["Window"]:
-        return (Window(self, self._member, corner) for corner in self.tiling)
+    def windows(self, run: ImageRun) -> Iterator["Window"]:
+        return (Window(run, self, corner) for corner in self.tiling)
 
     def cut(self, corner: tuple[int, int], out: NDArray[np.float32]) -> None:
         self.tiling.cut(self._image, corner, out)
@@ -148,9 +153,14 @@ class _SlidingWindow:
 class Window:
     """One window of one image for one member; its corner is on the canvas."""
 
+    run: ImageRun
     sliding: _SlidingWindow
-    member: int
     corner: tuple[int, int]
+
+    @property
+    def member(self) -> int:
+        """Index of the member."""
+        return self.sliding.member
 
 
 def _writer(plan: InferencePlan, outcome: Outcome) -> LogitWriter:

@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,6 @@ from droneseg.normalization import ImageArray
 from droneseg.plan import InferencePlan, Member
 from droneseg.scratch import Scratch
 from droneseg.segmentation import Segmentation
-from droneseg.stage_times import StageTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,6 @@ class Predictor:
     """Segments photos with a bundle exactly as nnU-Net's own predictor does.
 
     Not safe for use by several threads at once: its buffers are used again.
-
-    Attributes:
-        times: how long its stages took, of all photos so far.
     """
 
     def __init__(  # noqa: PLR0913 - each of nnU-Net's settings can be overridden
@@ -60,6 +57,7 @@ class Predictor:
         tile_step_size: float | None = None,
         threads: int | None = None,
         batch_size: int | None = None,
+        on_batch: Callable[[int, int], None] | None = None,
     ):
         """Open the model.
 
@@ -76,6 +74,7 @@ class Predictor:
             threads: for the network on a CPU; all cores that this process may use if None.
             batch_size: tiles in a batch, beside their mirror images; if None what suits the engine,
                 on a GPU as measured.
+            on_batch: is told how many photos were in a batch and how many tiles, after each.
 
         Raises:
             BundleNotFound, InvalidBundle, EngineMismatch, EngineNotInstalled: the model cannot
@@ -92,7 +91,7 @@ class Predictor:
                 for index in range(len(members))
             ]
         self.engines = tuple(engine)
-        self.times = StageTimes()
+        self._on_batch = on_batch
         self.tile_step_size = _step(tile_step_size, mode, self.plan)
         if mirroring is None:
             mirroring = mode == "exact"
@@ -150,13 +149,15 @@ class Predictor:
         prepare = partial(ImageRun, self._pipeline(), Wanted(probabilities, confidence))
 
         def runs() -> Iterator[ImageRun]:
-            for run in ahead(images, prepare):
+            for run in prepared:
                 waiting.append(run)
                 yield run
 
-        for _ in self._process(runs()):
-            while waiting and waiting[0].finished:
-                yield waiting.popleft().segmentation
+        # Whatever happens, no photo is taken any more after it.
+        with closing(ahead(images, prepare)) as prepared:
+            for _ in self._process(runs()):
+                while waiting and waiting[0].finished:
+                    yield waiting.popleft().segmentation
 
     def trace(self, image: ImageArray) -> Trace:
         """Segment one photo and keep its logits, for verification: all classes of all pixels."""
@@ -190,7 +191,6 @@ class Predictor:
         """Run all windows of all images, and yield after each batch."""
         batches: list[list[Window]] = [[] for _ in self._networks]
         for run in runs:
-            self.times.preprocess_s += run.preprocess_s
             for window in run.windows():
                 batch = batches[window.member]
                 batch.append(window)
@@ -203,7 +203,7 @@ class Predictor:
 
     def _run(self, batch: list[Window]) -> None:
         """Run windows of one member, and empty the list."""
-        network, times = self._networks[batch[0].member], self.times
+        network = self._networks[batch[0].member]
         start = time.perf_counter()
         for window, tile in zip(batch, network.tiles, strict=False):
             window.sliding.cut(window.corner, tile)
@@ -212,10 +212,12 @@ class Predictor:
         ran = time.perf_counter()
         for window, logits in zip(batch, sums, strict=True):
             window.sliding.stitcher.add(window.corner, logits)
-        times.preprocess_s += cut - start
-        times.network_s += ran - cut
-        times.stitch_s += time.perf_counter() - ran
-        times.tiles += len(batch)
+        stitched = time.perf_counter()
+        spent = (cut - start, ran - cut, stitched - ran)
+        for window in batch:
+            window.run.times.add_tile(*(seconds / len(batch) for seconds in spent))
+        if self._on_batch is not None:
+            self._on_batch(len({window.run for window in batch}), len(batch))
         batch.clear()
 
 

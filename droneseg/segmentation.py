@@ -4,7 +4,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from droneseg.errors import InvalidArray
 from droneseg.plan import Label
 from droneseg.polygons import trace
 from droneseg.rle import column_runs
+from droneseg.stage_times import StageTimes
 
 OVERLAY_ALPHA = 0.45
 MAX_ID = 255
@@ -50,12 +51,14 @@ class Segmentation:
         probabilities: uint8 [K, H, W], 255 for 1, one plane for each head; None if not asked for.
         confidence: the mean probability of the chosen class, of every 8th row and column of the
             non-zero crop; None if not asked for.
+        times: how long its stages took, where a Predictor made it.
     """
 
     labels: NDArray[np.uint8]
     classes: tuple[Label, ...]
     probabilities: NDArray[np.uint8] | None = None
     confidence: float | None = None
+    times: StageTimes = field(default_factory=StageTimes, compare=False)
 
     def keep(self, ids: Collection[int]) -> "Segmentation":
         """Of all classes only these; every other pixel becomes NOT_KEPT."""

@@ -1,113 +1,27 @@
 """Lanes: small photos go past large ones; their network batches take turns on the engine."""
 
-import threading
-import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from droneseg.bundle import Bundle
 from droneseg.engines import Engine
 from droneseg.engines.shared import FairLock, SharedEngine
 from droneseg.mode import Mode
-from droneseg.normalization import ImageArray
 from droneseg.predictor import Predictor
 from service import metrics
-from service.errors import DeadlineExceeded, PredictionFailed
-from service.request_id import logger
+from service.lane import Lane, Outcome
+from service.photo import Photo
+from service.settings import settings
 
 # Of which /model_info gives the versions, where they are installed.
 PACKAGES = (
     "droneseg", "bentoml", "numpy", "openvino", "onnxruntime", "onnxruntime-gpu", "tensorrt",
     "tensorrt-rtx-cu12", "cupy-cuda12x",
 )  # fmt: skip
-
-
-class Wanted(NamedTuple):
-    """What photos have to share to go through the network together."""
-
-    mode: Mode
-    probabilities: bool
-    confidence: bool
-
-
-class Lane:
-    """Predictors of every mode with buffers of their own; for one batch at a time."""
-
-    def __init__(self, bundle: Bundle, engines: Mapping[Mode, Sequence[Engine]]):
-        """Make a predictor for each mode."""
-        # A call that BentoML gives up goes on in its thread, when the next one may already begin.
-        self._turn = threading.Lock()
-        self._predictors = {
-            mode: Predictor(bundle, engine=opened, mode=mode) for mode, opened in engines.items()
-        }
-
-    def segment(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """An outcome for each photo, in order; see Runner."""
-        with self._turn:
-            return self._segment(photos)
-
-    def _segment(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        begun = time.monotonic()
-        outcomes: list[dict[str, Any]] = [{"error": DeadlineExceeded.code} for _ in photos]
-        for wanted, indices in _alike(photos, begun).items():
-            results = self._segment_alike(wanted, [photos[index] for index in indices])
-            for index, result in zip(indices, results, strict=True):
-                outcomes[index] = result
-        predict_ms = (time.monotonic() - begun) * 1000
-        for photo, outcome in zip(photos, outcomes, strict=True):
-            outcome["queue_ms"] = (begun - photo["sent"]) * 1000
-            outcome["predict_ms"] = predict_ms
-        return outcomes
-
-    def _segment_alike(
-        self, wanted: Wanted, photos: Sequence[Mapping[str, Any]]
-    ) -> list[dict[str, Any]]:
-        """Photos with the same options; one by one if they fail together."""
-        images: list[ImageArray] = [photo["image"] for photo in photos]
-        predictor = self._predictors[wanted.mode]
-        before = predictor.times.copy()
-        try:
-            results = predictor.segment(
-                images, probabilities=wanted.probabilities, confidence=wanted.confidence
-            )
-        except Exception:
-            logger.exception("failed: %s", ", ".join(photo["request_id"] for photo in photos))
-            if len(photos) > 1:
-                return [self._segment_alike(wanted, [photo])[0] for photo in photos]
-            return [{"error": PredictionFailed.code}]
-        times = predictor.times.since(before)
-        metrics.observe_batch([image.shape[0] * image.shape[1] for image in images], times.tiles)
-        stages = {
-            "preprocess": times.preprocess_s,
-            "network": times.network_s,
-            "stitch": times.stitch_s,
-        }
-        return [
-            {
-                "labels": result.labels,
-                "probabilities": result.probabilities,
-                "confidence": result.confidence,
-                "stages": stages,
-            }
-            for result in results
-        ]
-
-
-def _alike(photos: list[dict[str, Any]], now: float) -> dict[Wanted, list[int]]:
-    """Where photos with the same options are, but for those that nobody waits for any longer."""
-    groups: dict[Wanted, list[int]] = {}
-    for index, photo in enumerate(photos):
-        if not Path(photo["wanted"]).exists():
-            logger.info("photo %s is not computed: nobody waits for it", photo["request_id"])
-        elif photo["deadline"] <= now:
-            logger.warning("photo %s is not computed: its deadline has passed", photo["request_id"])
-        else:
-            wanted = Wanted(photo["mode"], photo["probabilities"], photo["confidence"])
-            groups.setdefault(wanted, []).append(index)
-    return groups
 
 
 class Lanes:
@@ -117,8 +31,15 @@ class Lanes:
         """Open the model, whose engines prove themselves on the probe tiles."""
         bundle = Bundle.load(model_path)
         self._engines = open_engines(bundle)
-        self.small = Lane(bundle, self._engines)
-        self.large = Lane(bundle, self._engines)
+        self._small, self._large = (
+            Lane(name, open_predictors(bundle, self._engines)) for name in ("small", "large")
+        )
+
+    def submit(self, photo: Photo) -> Future[Outcome]:
+        """Let a photo wait for its turn among those of about its size."""
+        height, width = photo["image"].shape[:2]
+        lane = self._small if height * width <= settings.small_pixels else self._large
+        return lane.submit(photo)
 
     def info(self) -> dict[str, Any]:
         """Engine and precision of each mode, and versions, as JSON types."""
@@ -143,3 +64,19 @@ def open_engines(bundle: Bundle) -> dict[Mode, list[SharedEngine]]:
         alike = (engines[0].name, engines[0].precision)
         modes[mode] = opened.setdefault(alike, [SharedEngine(e, turns) for e in engines])
     return modes
+
+
+def open_predictors(
+    bundle: Bundle, engines: Mapping[Mode, Sequence[Engine]]
+) -> dict[Mode, Predictor]:
+    """A predictor for each mode, with buffers of its own."""
+    return {
+        mode: Predictor(
+            bundle,
+            engine=opened,
+            mode=mode,
+            batch_size=settings.batch_size,
+            on_batch=metrics.observe_batch,
+        )
+        for mode, opened in engines.items()
+    }

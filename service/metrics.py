@@ -4,7 +4,8 @@ All processes write into one folder that BentoML gives them, and GET /metrics ad
 front's workers observe photos once their answers have gone out, the runner observes batches.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -23,6 +24,7 @@ SECONDS = (
 PIXELS = tuple(float(2**power) for power in range(14, 28))
 TILES = tuple(float(2**power) for power in range(11))
 PHOTOS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+TILE_PIXELS = prod(plan.members[0].patch_size)
 FRACTIONS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 REQUESTS = Counter(
@@ -36,13 +38,13 @@ REQUEST_SECONDS = Histogram(
 )
 STAGE_SECONDS = Histogram(
     "droneseg_stage_duration_seconds",
-    "What each stage of a photo took; of preprocess, network and stitch, what its batch took.",
+    "What each stage of a photo took; queue is its wait in the runner for those before.",
     ["stage"],
     buckets=SECONDS,
 )
 REJECTIONS = Counter(
     "droneseg_rejections",
-    "Errors on prediction routes, of whole requests and of photos in a batch.",
+    "Errors on prediction routes, of whole requests and of photos of /batch_predict.",
     ["code"],
 )
 SEGMENTED = Counter("droneseg_photos", "Photos segmented and answered.", ["mode"])
@@ -57,14 +59,10 @@ QUEUE_PHOTOS = Gauge(
     "droneseg_queue_photos", "Photos that wait or are worked on.", multiprocess_mode="livesum"
 )
 BATCH_PHOTOS = Histogram(
-    "droneseg_batch_photos", "Photos that went through the network together.", buckets=PHOTOS
+    "droneseg_batch_photos", "Photos with tiles in a batch of the network.", buckets=PHOTOS
 )
-BATCH_PIXELS = Histogram(
-    "droneseg_batch_pixels", "Pixels of photos that went together.", buckets=PIXELS
-)
-BATCH_TILES = Histogram(
-    "droneseg_batch_tiles", "Tiles of photos that went together.", buckets=TILES
-)
+BATCH_PIXELS = Histogram("droneseg_batch_pixels", "Pixels of the tiles of a batch.", buckets=PIXELS)
+BATCH_TILES = Histogram("droneseg_batch_tiles", "Tiles of a batch.", buckets=TILES)
 # prometheus_client's Info does not work with several processes.
 MODEL_INFO = Gauge(
     "droneseg_model_info",
@@ -121,11 +119,10 @@ def observe_photo(photo: Sighting) -> None:
         CLASS_FRACTION.labels(name).observe(fraction)
 
 
-def observe_batch(pixels: Iterable[int], tiles: int) -> None:
+def observe_batch(photos: int, tiles: int) -> None:
     """Take a batch into account, for which the runner has asked the network."""
-    sizes = list(pixels)
-    BATCH_PHOTOS.observe(len(sizes))
-    BATCH_PIXELS.observe(sum(sizes))
+    BATCH_PHOTOS.observe(photos)
+    BATCH_PIXELS.observe(tiles * TILE_PIXELS)
     BATCH_TILES.observe(tiles)
 
 

@@ -1,47 +1,27 @@
-"""Runner: the process that holds the model; BentoML merges the calls of many clients for it."""
+"""Runner: the process that holds the model, and streams the photos of all clients through it."""
 
 import asyncio
 import sys
-from typing import Any, TypedDict
+from typing import Any, cast
 
 import bentoml
-import numpy as np
-from numpy.typing import NDArray
 
-from service.batching import never_hold_back
 from service.devices import find_gpus, see_only
 from service.logs import configure_logs
+from service.photo import Photo
 from service.plan import model_path
 from service.request_id import logger
 from service.settings import settings
 
 configure_logs()
-never_hold_back()
 
 # While answers go out and photos come in, the event loop would keep the network's thread, which
 # must have Python's lock after each of its runs, waiting for 5 ms at a time: 2 % of throughput.
 SWITCH_S = 0.0005
 
 
-class Photo(TypedDict):
-    """What travels to the runner, on the same machine.
-
-    `sent` and `deadline` are of time.monotonic(); `wanted` is a file that is there while somebody
-    waits for the photo: several processes see it at once, without a message to each.
-    """
-
-    image: NDArray[np.uint8]
-    mode: str
-    probabilities: bool
-    confidence: bool
-    request_id: str
-    sent: float
-    deadline: float
-    wanted: str
-
-
 class Runner:
-    """Segments photos of many clients in batches whose tiles share the network."""
+    """Segments photos of many clients, whose tiles share the network."""
 
     # What CUDA_VISIBLE_DEVICES is to be; None for the CPU.
     gpu: str | None = None
@@ -55,34 +35,18 @@ class Runner:
 
         sys.setswitchinterval(SWITCH_S)
         self._lanes = Lanes(model_path)
-        self._large_turn = asyncio.Lock()
         logger.info(
             "model %s on %s", self._lanes.info(), f"GPU {self.gpu}" if self.gpu else "the CPU"
         )
 
-    @bentoml.api(
-        batchable=settings.max_batch_size > 1,
-        max_batch_size=max(settings.max_batch_size, 2),
-        # Not a waiting time: a request whose predicted time in the queue is longer is refused.
-        max_latency_ms=int(settings.timeout_s * 1000),
-    )
-    def segment_small(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Segment small photos, in order.
+    @bentoml.api
+    async def segment(self, photo: dict[str, Any]) -> dict[str, Any]:
+        """Segment a Photo; its tiles share the network with those of others.
 
         Returns:
-            For each photo `{"labels": uint8 [H, W], ...}`, or `{"error": code}` that concerns it
-            alone: an exception would fail the photos of other clients in the same batch.
+            `{"labels": uint8 [H, W], ...}`, or `{"error": code}`, which is not our failure.
         """
-        return self._lanes.small.segment(photos)
-
-    @bentoml.api
-    async def segment_large(self, photos: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Segment large photos one request after the other, as `segment_small` does.
-
-        In a thread that is not BentoML's, of which there is one, for `segment_small`.
-        """
-        async with self._large_turn:
-            return await asyncio.to_thread(self._lanes.large.segment, photos)
+        return await asyncio.wrap_future(self._lanes.submit(cast("Photo", photo)))
 
     @bentoml.api
     def info(self) -> dict[str, Any]:

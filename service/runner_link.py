@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import numpy as np
@@ -18,13 +18,11 @@ from droneseg.scene import draw_scene
 from service import metrics
 from service.errors import DeadlineExceeded, ModelNotReady, PredictionFailed
 from service.options import Options
+from service.photo import Photo
 from service.plan import CHANNELS, plan
 from service.request_id import REQUEST_ID, logger
-from service.runner import Photo
 from service.settings import settings
 
-# BentoML's batch optimiser stalls while it trains itself on its first requests, the 10th and 11th.
-WARM_UP_CALLS = 12
 # A runner loads its model and checks its hashes and probe tiles first.
 POLL_S = 0.2
 WATCH_S = 1.0
@@ -51,7 +49,7 @@ class RunnerLink:
     async def segment(
         self, image: NDArray[np.uint8], options: Options, deadline: float
     ) -> dict[str, Any]:
-        """What the runner says of a photo, from a batch with those of other clients.
+        """What the runner says of a photo, whose tiles share the network with those of others.
 
         If this is cancelled, the runner does not begin with the photo.
 
@@ -62,27 +60,24 @@ class RunnerLink:
 
         Raises:
             DeadlineExceeded: it took too long.
-            ModelNotReady: the runner has stopped, or its queue is full.
+            ModelNotReady: the runner has stopped.
             PredictionFailed: the engine failed.
         """
-        height, width = image.shape[:2]
-        lane = "segment_small" if height * width <= settings.small_pixels else "segment_large"
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 with NamedTemporaryFile(prefix="droneseg-wanted-") as wanted:
                     photo = photo_for(image, options, deadline, wanted.name)
-                    (outcome,) = await getattr(self._runner.to_async, lane)([photo])
+                    outcome: dict[str, Any] = await self._runner.to_async.segment(photo)
         except TimeoutError:
             raise too_late() from None
         except (BentoMLException, aiohttp.ClientError) as error:
             logger.warning("the runner did not answer: %r", error)
             # The next look at it may be a second away, and until then /readyz would be wrong.
             self.ready = self.ready and await self._answers()
-            raise ModelNotReady("the model is overloaded or restarting; try again later") from error
+            raise ModelNotReady("the model is restarting; try again later") from error
         match outcome.get("error"):
             case None:
-                answer: dict[str, Any] = outcome
-                return answer
+                return outcome
             case DeadlineExceeded.code:
                 raise too_late()
             case _:
@@ -114,14 +109,10 @@ class RunnerLink:
             return False
 
     async def _warm_up(self) -> bool:
-        """Run photos of the size of one window through the runner; whether all succeeded.
-
-        Both modes are to be warm, and most calls can be had of the fast one.
-        """
+        """Run a photo of the size of one window through the runner in each mode."""
         scene = draw_scene(*plan.members[0].patch_size, seed=0, channels=CHANNELS)
         try:
-            for call in range(WARM_UP_CALLS):
-                mode: Mode = "fast" if call else "exact"
+            for mode in get_args(Mode):
                 deadline = time.monotonic() + settings.timeout_s
                 await self.segment(scene, Options(mode=mode), deadline)
             self.info = await self._runner.to_async.info()

@@ -41,11 +41,12 @@ class Settings(BaseSettings):
         # BentoML has 100 connections to the runner, of which health needs one.
         Field(gt=0, le=96, description="photos that wait or are worked on; 429 for more"),
     ] = 64
-    max_batch_size: Annotated[
-        int, Field(gt=0, description="small photos that the runner takes at once")
-    ] = 4
+    batch_size: Annotated[
+        int | None,
+        Field(gt=0, description="tiles that the network gets at once; if not set, what suits it"),
+    ] = None
     small_pixels: Annotated[
-        int, Field(gt=0, description="photos of more pixels go one by one, beside the batches")
+        int, Field(gt=0, description="photos of more pixels wait in a line of their own")
     ] = 1024 * 1024
     max_polygon_edges: Annotated[
         int, Field(gt=0, description="label maps with more pixel edges between classes get none")

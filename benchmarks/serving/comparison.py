@@ -23,6 +23,9 @@ from droneseg.mode import Mode
 CLIENTS = 16
 # Of the rate that the closed loop reached.
 OPEN_SHARES = (0.5, 0.7, 0.85)
+# In a batch of the network, and the histogram that our service has of it.
+SIZES = {"photos_a_batch": "droneseg_batch_photos", "tiles_a_batch": "droneseg_batch_tiles"}
+COUNTED = {f"{metric}_{part}" for metric in SIZES.values() for part in ("sum", "count")}
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,18 @@ class Service:
     Attributes:
         title: for people.
         app: a FastAPI app of this folder; None for our own service.
-        batch_size: of our own service; 1 turns batching off.
+        batch_size: tiles that the network of our own service gets at once; None: what suits it.
     """
 
     title: str
     mode: Mode
     app: str | None = None
-    batch_size: int = 4
+    batch_size: int | None = None
 
     def start(self, model: Path, trained: Path | None) -> AbstractContextManager[httpx.Client]:
         """Start it; the client that comes is for looking at it, not for load."""
         if self.app is None:
-            return serving(OURS, model, max_batch_size=self.batch_size)
+            return serving(OURS, model, **tiles_at_once(self.batch_size))
         environment = {"DRONESEG_MODEL": str(model), "BENCH_MODE": self.mode}
         return plain(self.app, **environment, BENCH_TRAINED_FOLDER=str(trained or ""))
 
@@ -56,11 +59,11 @@ class Service:
 NNUNET = "nnunet"
 SERVICES = {
     "droneseg-exact": Service("DroneSeg, exact", "exact"),
-    "unbatched-exact": Service("DroneSeg, exact, no batching", "exact", batch_size=1),
+    "batched-exact": Service("DroneSeg, exact, batches of 4 tiles", "exact", batch_size=4),
     "engine-exact": Service("FastAPI on the same engine, exact", "exact", "plain_engine"),
     NNUNET: Service("FastAPI on nnUNetPredictor", "exact", "plain_nnunet"),
     "droneseg-fast": Service("DroneSeg, fast", "fast"),
-    "unbatched-fast": Service("DroneSeg, fast, no batching", "fast", batch_size=1),
+    "batched-fast": Service("DroneSeg, fast, batches of 4 tiles", "fast", batch_size=4),
     "engine-fast": Service("FastAPI on the same engine, fast", "fast", "plain_engine"),
 }
 COMPARED_OPEN = ("droneseg-exact", "engine-exact", NNUNET, "droneseg-fast", "engine-fast")
@@ -137,21 +140,20 @@ class Comparison:
         service = SERVICES[name]
         known = self._known(service.mode)
         with service.start(self.model, self.trained) as client:
-            before = batch_sizes(client)
+            before = batches(client)
             url = f"{str(client.base_url).rstrip('/')}{service.path}"
             load = Load(url=url, folder=str(known), photos=PHOTOS, warm_up=PHOTOS // 2, **what)
             others = Others()
             outcome = generate(load)
             others_share = others.share()
-            after = batch_sizes(client)
-        batches = after[1] - before[1]
+            sizes = mean_sizes(before, batches(client))
         return {
             "rate": outcome.rate,
             "errors": len(outcome.errors),
             "labels_equal": outcome.labels_equal,
             "generator_cpu_share": outcome.cpu_s / outcome.seconds,
             "others_share": others_share,
-            "batch_size": (after[0] - before[0]) / batches if batches else None,
+            **sizes,
             **latencies_of(outcome),
         }
 
@@ -171,7 +173,6 @@ def latencies_of(outcome: Outcome) -> dict[str, Any]:
 def _together(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
     """The rounds of a service: the median of their rates, percentiles of all their latencies."""
     every = Outcome([latency for outcome in outcomes for latency in outcome["latencies_s"]])
-    sizes = [outcome["batch_size"] for outcome in outcomes if outcome["batch_size"]]
     return {
         "rate": median(outcome["rate"] for outcome in outcomes),
         "rates": [outcome["rate"] for outcome in outcomes],
@@ -179,19 +180,30 @@ def _together(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
         "labels_equal": min(outcome["labels_equal"] for outcome in outcomes),
         "generator_cpu_share": max(outcome["generator_cpu_share"] for outcome in outcomes),
         "others_share": max(outcome["others_share"] for outcome in outcomes),
-        "batch_size": median(sizes) if sizes else None,
+        **{
+            name: median(outcome[name] for outcome in outcomes)
+            for name in SIZES
+            if name in outcomes[0]
+        },
         **latencies_of(every),
     }
 
 
-def batch_sizes(client: httpx.Client) -> tuple[float, float]:
-    """Photos and batches so far, by BentoML's histogram; zeros of a service that has none."""
-    lines = client.get("/metrics").text.splitlines()
-    photos, batches = (
-        sum(float(line.split()[-1]) for line in lines if f"adaptive_batch_size_{name}{{" in line)
-        for name in ("sum", "count")
-    )
-    return photos, batches
+def tiles_at_once(batch_size: int | None) -> dict[str, int]:
+    """The setting of our service."""
+    return {} if batch_size is None else {"batch_size": batch_size}
+
+
+def batches(client: httpx.Client) -> dict[str, float]:
+    """Batches of the network so far, and what was in them; empty for a service that counts none."""
+    lines = (line.split() for line in client.get("/metrics").text.splitlines())
+    return {line[0]: float(line[1]) for line in lines if line[:1] and line[0] in COUNTED}
+
+
+def mean_sizes(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """Of the batches between two looks: photos and tiles; empty for a service without batches."""
+    grown = {name: after[name] - before[name] for name in after}
+    return {name: grown[f"{m}_sum"] / grown[f"{m}_count"] for name, m in SIZES.items() if grown}
 
 
 def without_latencies(part: dict[str, Any]) -> dict[str, Any]:

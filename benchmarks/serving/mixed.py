@@ -16,13 +16,14 @@ import httpx
 
 from benchmarks.photos import jpeg, large_scene
 from benchmarks.random_model import TrainedFolder
-from benchmarks.serving.comparison import batch_sizes
+from benchmarks.serving.comparison import batches, mean_sizes
 from benchmarks.serving.requests import p95, post
 from benchmarks.serving.server import OURS, serving
 from droneseg.scene import draw_scene
 
 SMALL_NETWORK = TrainedFolder(patch_size=(256, 256), mirror_axes=())
 CLIENTS = 16
+BATCH_SIZE = 8
 THROUGHPUT_PHOTOS = 120
 MIXED_CLIENTS = 2
 MIXED_PHOTOS = 40
@@ -30,23 +31,23 @@ ROUNDS = 2
 
 
 def batching(model: Path) -> dict[str, Any]:
-    """Photos a second of many clients, with batches and without, in turns."""
+    """Photos a second of many clients whose tiles share batches, or do not, in turns."""
     photos = [jpeg(draw_scene(256, 256, seed=seed)) for seed in range(20)]
     speeds: dict[str, list[float]] = {"on": [], "off": []}
-    mean_batch_sizes = []
+    sizes = []
     for _ in range(ROUNDS):
-        for name, size in (("on", 4), ("off", 1)):
-            with serving(OURS, model, max_batch_size=size) as client:
-                before = batch_sizes(client)
+        for name, size in (("on", BATCH_SIZE), ("off", 1)):
+            with serving(OURS, model, batch_size=size) as client:
+                before = batches(client)
                 speeds[name].append(throughput(client, photos))
                 if name == "on":
-                    now = batch_sizes(client)
-                    mean_batch_sizes.append((now[0] - before[0]) / (now[1] - before[1]))
+                    sizes.append(mean_sizes(before, batches(client)))
     return {
         "photos_a_second_on": median(speeds["on"]),
         "photos_a_second_off": median(speeds["off"]),
         "all": speeds,
-        "mean_batch_size": median(mean_batch_sizes),
+        "most": BATCH_SIZE,
+        "photos_a_batch": median(size["photos_a_batch"] for size in sizes),
     }
 
 

@@ -34,13 +34,12 @@ class Offline:
     def best_rate(self, mode: Mode, photos: Photos, at_least_s: float) -> float:
         """Photos a second of the best batch size, each of which gets this much time."""
         return max(
-            self.rate(photos, len(photos), at_least_s, mode=mode, batch_size=size)
-            for size in BATCH_SIZES
+            self.rate(photos, at_least_s, mode=mode, batch_size=size) for size in BATCH_SIZES
         )
 
-    def rate(self, photos: Photos, together: int, at_least_s: float, **settings: object) -> float:
-        """Photos a second, so many together, with a Predictor of these settings."""
-        return _elsewhere(_rate, self.model, settings, photos, together, at_least_s)
+    def rate(self, photos: Photos, at_least_s: float, **settings: object) -> float:
+        """Photos a second, with a Predictor of these settings."""
+        return _elsewhere(_rate, self.model, settings, photos, at_least_s)
 
 
 def _elsewhere(do: Callable[..., Result], *arguments: object) -> Result:
@@ -52,12 +51,10 @@ def _labels(model: Path, mode: Mode, photos: Photos) -> list[NDArray[np.uint8]]:
     return [segmentation.labels for segmentation in Predictor(model, mode=mode).segment(photos)]
 
 
-def _rate(
-    model: Path, settings: dict[str, Any], photos: Photos, together: int, at_least_s: float
-) -> float:
+def _rate(model: Path, settings: dict[str, Any], photos: Photos, at_least_s: float) -> float:
     predictor = Predictor(model, **settings)
     predictor.segment(photos[:1])
     done, start = 0, time.perf_counter()
     while (spent_s := time.perf_counter() - start) < at_least_s:
-        done += len(predictor.segment(photos[:together]))
+        done += len(predictor.segment(photos))
     return done / spent_s

@@ -24,14 +24,12 @@ def test_one_instance_waits_as_pollaczek_and_khinchine_say(utilisation: float) -
 def test_constant_times_without_a_queue() -> None:
     arrivals = [0.0, 10.0, 20.0]
     assert simulate(arrivals, [1.0, 2.0, 3.0], 1).tolist() == [1, 2, 3]
-    # Both are answered together; the second instance takes the third.
-    assert simulate([0.0, 0.1, 0.1, 0.2], [1.0] * 4, 2, batch=2).tolist() == pytest.approx(
-        [1.0, 1.0, 1.9, 1.9]
-    )
 
 
-def test_batches_answer_together() -> None:
-    assert simulate([0.0, 0.1, 0.2], [1.0] * 3, 1, batch=2).tolist() == pytest.approx([1, 2.9, 2.8])
+def test_a_photo_goes_to_the_instance_that_has_the_fewest() -> None:
+    took = simulate([0.0, 0.1, 0.2, 0.3, 1.05], [1.0, 2.0, 1.0, 1.0, 1.0], 2)
+    # The third to the first instance, the fourth to the second, the last to the first again.
+    assert took.tolist() == pytest.approx([1.0, 2.0, 1.8, 2.8, 1.95])
 
 
 def test_an_instance_can_do_what_its_mean_time_says() -> None:

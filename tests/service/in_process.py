@@ -5,5 +5,7 @@ import warnings
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from service import metrics, prediction_log
+    from service.lane import Lane
+    from service.photo import Photo
 
-__all__ = ["metrics", "prediction_log"]
+__all__ = ["Lane", "Photo", "metrics", "prediction_log"]

@@ -180,7 +180,7 @@ def test_bad_multipart_requests(
 
 
 def test_many_clients_at_once_get_their_own_masks(server: Server, predictor: Predictor) -> None:
-    """More requests than BentoML's default connection to a runner lives for, in shared batches."""
+    """More requests than BentoML's default connection to a runner lives for."""
     scenes = [draw_scene(50 + seed, 60 + 3 * seed, seed=seed) for seed in range(20)]
     wanted = [segmentation.color() for segmentation in predictor.segment(scenes)]
 
@@ -194,14 +194,3 @@ def test_many_clients_at_once_get_their_own_masks(server: Server, predictor: Pre
         masks = list(pool.map(post, range(240)))
     for index, received in enumerate(masks):
         np.testing.assert_array_equal(received, wanted[index % 20])
-    assert mean_batch_size(httpx.get(f"{server.url}/metrics").text) > 1
-
-
-def mean_batch_size(metrics: str) -> float:
-    """Photos in a batch, by BentoML's histogram."""
-
-    def value(suffix: str) -> float:
-        lines = [line for line in metrics.splitlines() if f"batch_size_{suffix}{{" in line]
-        return sum(float(line.split()[-1]) for line in lines)
-
-    return value("sum") / value("count")

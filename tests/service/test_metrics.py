@@ -1,6 +1,7 @@
 """Metrics of several processes add up; strangers cannot add labels; Server-Timing, log lines."""
 
 import json
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ def workers(two_folds_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) 
     with serve(
         tmp_path_factory.mktemp("workers"),
         DRONESEG_MODEL=str(two_folds_bundle.path),
+        DRONESEG_BATCH_SIZE="8",
         BENTOML_CONFIG_OPTIONS=f"services.DroneSeg.workers={WORKERS}",
     ) as server:
         server.wait_until_ready()
@@ -56,7 +58,9 @@ def total(samples: Samples, name: str, **labels: str) -> float:
     )
 
 
-def test_what_all_processes_count_adds_up_to_what_was_sent(workers: Server) -> None:
+def test_what_all_processes_count_adds_up_to_what_was_sent(
+    workers: Server, two_folds_bundle: Bundle
+) -> None:
     before = scrape(workers)
     with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=workers.url, timeout=60) as client:
 
@@ -93,9 +97,11 @@ def test_what_all_processes_count_adds_up_to_what_was_sent(workers: Server) -> N
     assert grown("droneseg_photos_total", mode="fast") == 40
     for stage in STAGES:
         assert grown("droneseg_stage_duration_seconds_count", stage=stage) == 80
-    assert grown("droneseg_photo_pixels_sum") == grown("droneseg_batch_pixels_sum") == 80 * 30 * 40
-    assert grown("droneseg_batch_photos_sum") == 80
-    assert grown("droneseg_batch_tiles_sum") == 80
+    assert grown("droneseg_photo_pixels_sum") == 80 * 30 * 40
+    # Each is smaller than a tile.
+    assert grown("droneseg_batch_photos_sum") == grown("droneseg_batch_tiles_sum") == 80
+    tile_px = math.prod(two_folds_bundle.plan.members[0].patch_size)
+    assert grown("droneseg_batch_pixels_sum") == 80 * tile_px
     assert grown("droneseg_batch_photos_count") < 80
     for name in ("background", "roof", "road", "tree"):
         assert grown("droneseg_class_fraction_count", **{"class": name}) == 80
