@@ -10,6 +10,8 @@ SHAPE ?= steady
 MODEL := models/dubai_aerial
 VENV := .venv
 BIN := $(VENV)/bin
+# What installing compiles is to be compiled again when it changes.
+BUILT_FROM := pyproject.toml hatch_build.py $(wildcard droneseg/engines/winograd/*.[ch])
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export BENTOML_DO_NOT_TRACK := true
 
@@ -70,17 +72,17 @@ clean:  ## Remove the virtual environment and all caches; the model stays.
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed-$(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/installed-$(RUNTIME): $(BUILT_FROM) constraints.txt | $(BIN)/python
 	@echo "Installing DroneSeg, the $(RUNTIME) runtime and the server into $(VENV) ..."
 	$(INSTALL) --editable ".[$(RUNTIME),serve,models]"
 	@touch $@
 
-$(VENV)/installed-test: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/installed-test: $(BUILT_FROM) constraints.txt | $(BIN)/python
 	@echo "Installing the test requirements, PyTorch and nnU-Net among them, into $(VENV) ..."
 	$(INSTALL) --editable ".[test]"
 	@touch $@ $(VENV)/installed-cpu
 
-$(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/installed-dev: $(BUILT_FROM) constraints.txt | $(BIN)/python
 	@echo "Installing the development requirements into $(VENV) ..."
 	$(INSTALL) --editable ".[dev]"
 	@touch $@ $(VENV)/installed-test $(VENV)/installed-cpu

@@ -9,7 +9,8 @@ CPU_INFO = Path("/proc/cpuinfo")
 # What a container may use, by cgroup v2: microseconds of CPU in each period, or "max".
 CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 # Instructions that multiply bfloat16; without them it is slower than float32.
-BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+AMX_FLAG = "amx_bf16"
+BFLOAT16_FLAGS = {"avx512_bf16", AMX_FLAG}
 
 
 def available_cores() -> int:
@@ -36,6 +37,19 @@ def processor() -> str:
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16; False where it cannot be found out."""
     return not BFLOAT16_FLAGS.isdisjoint(_cpu_info("flags").split())
+
+
+def float32_lanes() -> int:
+    """How many float32 the processor multiplies and adds at once: 16, 8, or 0 if fewer."""
+    flags = {*_cpu_info("flags").split()}
+    if {"avx512f", "fma"} <= flags:
+        return 16
+    return 8 if {"avx2", "fma"} <= flags else 0
+
+
+def has_amx() -> bool:
+    """Whether the processor multiplies whole matrices of bfloat16."""
+    return AMX_FLAG in _cpu_info("flags").split()
 
 
 def _cpu_info(field: str) -> str:

@@ -140,3 +140,12 @@ def test_a_runtime_that_fails_is_logged_and_the_next_one_taken(
     monkeypatch.setattr(engines, "RUNTIMES", {"failing": failing})
     with pytest.raises(EngineFailed, match="no room on the device"):
         open_engine(two_folds_bundle)
+
+
+@pytest.mark.parametrize(("amx", "expected"), [(False, "winograd-cpu"), (True, "openvino-cpu")])
+def test_fast_takes_bfloat16_where_a_processor_multiplies_matrices_of_it(
+    two_folds_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, *, amx: bool, expected: str
+) -> None:
+    monkeypatch.setattr(engines, "has_amx", lambda: amx)
+    assert open_engine(two_folds_bundle, mode="fast").name == expected
+    assert open_engine(two_folds_bundle, mode="exact").name == "winograd-cpu"

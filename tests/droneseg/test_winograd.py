@@ -1,0 +1,153 @@
+"""The winograd engine against ONNX Runtime, on every architecture that nnU-Net plans."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from benchmarks.bundles import write_bundle
+from benchmarks.random_model import TrainedFolder
+from droneseg.bundle import Bundle
+from droneseg.engines import open_engine
+from droneseg.engines.onnxruntime import OnnxRuntimeEngine
+from droneseg.engines.winograd import engine as winograd
+from droneseg.engines.winograd.engine import WinogradEngine
+from droneseg.errors import EngineNotInstalled
+from droneseg.machine import float32_lanes
+
+# Odd sizes further down: tiles of 4 x 4 and blocks of rows end beyond the border.
+UNEVEN = TrainedFolder(patch_size=(52, 124), features=(20, 36, 72))
+KINDS = {
+    "plain": UNEVEN,
+    "folds": replace(UNEVEN, folds=("0", "1", "2")),
+    "residual": replace(UNEVEN, architecture="ResidualEncoderUNet"),
+    "preset": replace(UNEVEN, architecture="ResidualEncoderUNet preset"),
+    "anisotropic": replace(UNEVEN, architecture="PlainConvUNet anisotropic"),
+    "batch norm": replace(UNEVEN, architecture="PlainConvUNet BatchNorm"),
+    "many classes": replace(UNEVEN, classes=("background", *(f"class {i}" for i in range(40)))),
+    "one channel": replace(UNEVEN, channel_names=("R",), features=(16, 32)),
+}
+LANES = [lanes for lanes in (8, 16) if lanes <= float32_lanes()]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_bundle(KINDS[request.param], tmp_path_factory.mktemp("kind"), "bundle")
+
+
+def logits(engine: WinogradEngine | OnnxRuntimeEngine, bundle: Bundle) -> NDArray[np.float32]:
+    """Of two tiles, one of which is mostly padding."""
+    member = bundle.plan.members[0]
+    shape = (2, len(member.channels), *member.patch_size)
+    tiles = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
+    tiles[1, :, 20:] = 0
+    out = np.empty((2, bundle.plan.num_segmentation_heads, *member.patch_size), np.float32)
+    engine.run(tiles, out)
+    return out
+
+
+@pytest.mark.parametrize("lanes", LANES)
+def test_logits_are_those_of_onnx_runtime(
+    bundle: Bundle, lanes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "float32_lanes", lambda: lanes)
+    expected = logits(OnnxRuntimeEngine(bundle.model_path()), bundle)
+    found = logits(WinogradEngine(bundle.model_path()), bundle)
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+def test_norms_are_accurate_on_tiles_of_padding(tmp_path: Path) -> None:
+    """Equal values add up to rounding errors where they are added one after the other."""
+    rng = np.random.default_rng(0)
+    x = np.full((1, 16, 384, 384), 0.7123, np.float32)
+    x[:, :, :150] = rng.normal(0.7, 0.5, (1, 16, 150, 384))
+    exact = x.astype(np.float64)
+    exact -= exact.mean(axis=(2, 3), keepdims=True)
+    exact /= np.sqrt(exact.var(axis=(2, 3), keepdims=True) + 1e-5)
+    for kernel in (1, 3):
+        y = np.empty_like(x)
+        WinogradEngine(norm_between_convolutions(x.shape, kernel, tmp_path)).run(x, y)
+        assert np.abs(y - exact).max() < 2e-5
+
+
+def norm_between_convolutions(shape: tuple[int, ...], kernel: int, folder: Path) -> Path:
+    """A model of one InstanceNormalization; the convolutions change nothing."""
+    channels = shape[1]
+    same = np.eye(channels, dtype=np.float32).reshape(channels, channels, 1, 1)
+    pad = kernel // 2
+    weights = {
+        "same": same,
+        "wide": np.pad(same, ((0, 0), (0, 0), (pad, pad), (pad, pad))),
+        "ones": np.ones(channels, np.float32),
+        "zeros": np.zeros(channels, np.float32),
+    }
+    plain: dict[str, Any] = {"kernel_shape": [1, 1], "strides": [1, 1]}
+    wide: dict[str, Any] = {"kernel_shape": [kernel] * 2, "strides": [1, 1], "pads": [pad] * 4}
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["tiles", "same"], ["a"], **plain),
+            helper.make_node("Conv", ["a", "wide"], ["b"], **wide),
+            helper.make_node("InstanceNormalization", ["b", "ones", "zeros"], ["c"], epsilon=1e-5),
+            helper.make_node("Conv", ["c", "same"], ["logits"], **plain),
+        ],
+        "norm",
+        [helper.make_tensor_value_info("tiles", TensorProto.FLOAT, ["batch", *shape[1:]])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", *shape[1:]])],
+        [onnx.numpy_helper.from_array(values, name) for name, values in weights.items()],
+    )
+    path = folder / f"norm{kernel}.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
+    return path
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_logits_do_not_depend_on_the_threads(bundle: Bundle, threads: int) -> None:
+    alone = logits(WinogradEngine(bundle.model_path(), threads=1), bundle)
+    together = WinogradEngine(bundle.model_path(), threads=threads)
+    for _ in range(5):
+        np.testing.assert_array_equal(logits(together, bundle), alone)
+
+
+def test_a_network_that_it_does_not_know_goes_to_the_next_engine(
+    two_folds_bundle: Bundle, tmp_path: Path
+) -> None:
+    model = onnx.load(two_folds_bundle.model_path())
+    activation = next(node for node in model.graph.node if node.op_type == "LeakyRelu")
+    activation.op_type = "Elu"
+    changed = tmp_path / "model.onnx"
+    onnx.save(model, changed)
+    with pytest.raises(EngineNotInstalled, match="does not compute the Elu"):
+        WinogradEngine(changed)
+
+
+@pytest.mark.parametrize(
+    ("operator", "attribute"),
+    [
+        ("Conv", helper.make_attribute("dilations", [2, 2])),
+        ("LeakyRelu", helper.make_attribute("alpha", 1.5)),
+        ("ConvTranspose", helper.make_attribute("output_padding", [1, 1])),
+        ("Concat", helper.make_attribute("axis", 2)),
+    ],
+)
+def test_what_looks_known_is_refused_too(
+    two_folds_bundle: Bundle, tmp_path: Path, operator: str, attribute: onnx.AttributeProto
+) -> None:
+    model = onnx.load(two_folds_bundle.model_path())
+    node = next(node for node in model.graph.node if node.op_type == operator)
+    kept = [other for other in node.attribute if other.name != attribute.name]
+    del node.attribute[:]
+    node.attribute.extend([*kept, attribute])
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(EngineNotInstalled, match=f"does not compute the {operator}"):
+        WinogradEngine(tmp_path / "model.onnx")
+
+
+def test_it_computes_in_float32_alone(two_folds_bundle: Bundle) -> None:
+    with pytest.raises(EngineNotInstalled, match="cannot compute in bf16"):
+        open_engine(two_folds_bundle, runtime="winograd", precision="bf16")
+    assert open_engine(two_folds_bundle, precision="bf16").name == "openvino-cpu"
