@@ -1,7 +1,12 @@
 """What is declared in several places must agree."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -9,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+
+from droneseg.engines import unusable
 
 ROOT = Path(__file__).parent.parent
 
@@ -78,3 +85,23 @@ def test_the_constraints_are_versions_alone() -> None:
 
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@pytest.mark.parametrize(("compiler", "tag"), [("cc", "linux_x86_64"), ("none", "any")])
+def test_a_wheel_has_the_engine_if_there_is_a_compiler(
+    compiler: str, tag: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "droneseg", source / "droneseg")
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "CHANGELOG.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, source]
+    subprocess.run(command, check=True, env=os.environ | {"CC": compiler})
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.endswith(f"-py3-none-{tag}.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert ("droneseg/engines/winograd/libwinograd.so" in names) == (compiler == "cc")
+
+
+def test_the_engine_was_compiled_here() -> None:
+    assert unusable("winograd") is None

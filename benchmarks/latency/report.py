@@ -118,7 +118,10 @@ def _network(table: Table, peaks: dict[str, Any]) -> Iterator[str]:
         f"{precision} {peak['gflops']:.0f} GFLOP/s ({peak['kernel']})"
         for precision, peak in peaks.items()
     )
-    yield f"\nThe network alone. This machine's peak: {peaks_text}\n"
+    yield (
+        f"\nThe network alone. This machine's peak: {peaks_text}. Operations are those of plain "
+        "convolutions: Winograd's need fewer, and may come to more than the peak.\n"
+    )
     yield from _head(["", TITLES[TILE], TITLES[TILES], "GFLOP/s", "of the peak"])
     for row in rows:
         one, many = table.get(row, TILE, None), table.get(row, TILES, None)

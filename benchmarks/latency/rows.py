@@ -49,6 +49,7 @@ ROWS = {
     REFERENCE: Row("nnUNetPredictor", compiled=False),
     "torch-compile": Row("nnUNetPredictor, torch.compile", compiled=True),
     "onnxruntime": Row("ONNX Runtime CPU", "onnxruntime", "fp32"),
+    "winograd": Row("DroneSeg's own, f32", "winograd", "fp32"),
     "openvino-fp32": Row("OpenVINO f32", "openvino", "fp32"),
     "openvino-bf16": Row("OpenVINO bf16", "openvino", "bf16"),
     "onnxruntime-cuda": Row("ONNX Runtime CUDA", "onnxruntime-cuda", "fp32"),

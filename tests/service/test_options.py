@@ -267,7 +267,7 @@ def test_model_info(server: Server, two_folds_bundle: Bundle) -> None:
     plan = two_folds_bundle.plan
     assert (info["name"], info["hash"]) == (plan.name, plan.content_hash)
     assert [entry["color"] for entry in info["classes"]] == [label.color for label in plan.labels]
-    assert info["engine"].startswith(("onnxruntime", "openvino"))
+    assert info["engine"].startswith(("winograd", "openvino", "onnxruntime"))
     assert info["certificate"][0]["passed"] is True
     assert info["limits"]["max_pixels"] == info["settings"]["max_pixels"] == 50_000_000
     assert {"droneseg", "bentoml"} <= set(info["versions"])

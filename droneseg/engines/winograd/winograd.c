@@ -52,8 +52,8 @@ struct step {
 };
 
 /* Points at which a kernel is looked at: 0, +-A, +-B and infinity; as in weights.py. */
-#define POINT_A 1.0f
-#define POINT_B 2.0f
+#define POINT_A 0.75f
+#define POINT_B 1.5f
 
 static const float zeros[32];
 
