@@ -75,6 +75,8 @@ $(BIN)/python:
 $(VENV)/installed-$(RUNTIME): $(BUILT_FROM) constraints.txt | $(BIN)/python
 	@echo "Installing DroneSeg, the $(RUNTIME) runtime and the server into $(VENV) ..."
 	$(INSTALL) --editable ".[$(RUNTIME),serve,models]"
+	@$(BIN)/python -c "from droneseg.engines import unusable; \
+	  why = unusable('winograd'); why and print('Without the winograd engine:', why)"
 	@touch $@
 
 $(VENV)/installed-test: $(BUILT_FROM) constraints.txt | $(BIN)/python

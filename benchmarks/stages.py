@@ -8,7 +8,7 @@ benchmarks/results/stages.{json,md}.
 import argparse
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -50,7 +50,7 @@ ENCODERS: dict[str, Callable[[Segmentation], bytes]] = {
 
 
 class ReplayEngine:
-    """Writes the logits of a probe tile, at the speed of a copy."""
+    """Writes the logits of a probe tile, at the speed of a copy; mirrors, as winograd does."""
 
     name = "replay"
     precision: Precision = "fp32"
@@ -76,6 +76,14 @@ class ReplayEngine:
         del tiles
         with self._stopwatch.running(NETWORK):
             out[...] = self._logits
+
+    def add_mirrored(
+        self, tiles: NDArray[np.float32], out: NDArray[np.float32], axes: Sequence[int]
+    ) -> None:
+        """Add the same logits for each mirror image."""
+        del tiles, axes
+        with self._stopwatch.running(NETWORK):
+            out += self._logits
 
 
 def main() -> None:
@@ -179,8 +187,9 @@ def table(report: dict[str, Any]) -> str:
             for row in report["rows"]
         ),
         "",
-        "Nanoseconds a pixel on one core, without the network; `sum` is everything between "
-        f"decoding and encoding. {report['classes']} classes, batches of {report['batch_size']}, "
+        "Nanoseconds a pixel on one core, without the network, which adds up mirror images by "
+        "itself as the winograd engine does; `sum` is everything between decoding and encoding. "
+        f"{report['classes']} classes, batches of {report['batch_size']}, "
         f"medians of {report['repeats']}. {signature(report['machine'])}",
     ]
     return "\n".join(lines) + "\n"

@@ -74,6 +74,12 @@ class EngineNotInstalled(DroneSegError):
     code = "engine_not_installed"
 
 
+class UnsupportedNetwork(EngineNotInstalled):
+    """A runtime that computes some networks alone does not compute this one; others do."""
+
+    code = "unsupported_network"
+
+
 class EngineFailed(DroneSegError):
     """A runtime that has its device cannot load or run the model; its own words are repeated."""
 

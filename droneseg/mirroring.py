@@ -1,10 +1,13 @@
 """MirroredNetwork: the network summed over mirrored tiles."""
 
+from collections.abc import Iterator
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
 from droneseg.arrays import cache_blocks
-from droneseg.engines import Engine
+from droneseg.engines import Engine, MirroringEngine
 from droneseg.plan import Member
 
 
@@ -41,6 +44,8 @@ class MirroredNetwork:
         empty = engine.xp.empty
         self.tiles = empty(tiles, np.float32)
         self._sums = empty(logits, np.float32)
+        if isinstance(engine, MirroringEngine):
+            return
         # Few and small: what the engine has just written is still in the cache.
         self._mirrored, self._turned = (empty(tiles, np.float32) for _ in range(2))
         self._others, self._logits = (empty(logits, np.float32) for _ in range(2))
@@ -54,10 +59,15 @@ class MirroredNetwork:
     def run(self, count: int) -> NDArray[np.float32]:
         """Sums [count, K, H, W] for the first tiles; the array is used again by the next call.
 
-        nnU-Net adds up the same logits in another order, and divides by their number.
+        nnU-Net adds up the same logits, some in another order, and divides by their number.
         """
         tiles: NDArray[np.float32] = self.tiles[:count]
         sums: NDArray[np.float32] = self._sums[:count]
+        if isinstance(self._engine, MirroringEngine):
+            self._engine.run(tiles, sums)
+            for axes in self._mirror_images():
+                self._engine.add_mirrored(tiles, sums, axes)
+            return sums
         if len(self._axes) < 2:
             self._engine.run(tiles, sums)
             for axis in self._axes:
@@ -71,6 +81,11 @@ class MirroredNetwork:
         for block in self._blocks:
             sums[:, block] += others[:, block, ::-1]
         return sums
+
+    def _mirror_images(self) -> Iterator[tuple[int, ...]]:
+        """Combinations of axes, in nnU-Net's order."""
+        for count in range(1, len(self._axes) + 1):
+            yield from combinations(self._axes, count)
 
     def _add_mirrored(
         self, tiles: NDArray[np.float32], sums: NDArray[np.float32], axis: int

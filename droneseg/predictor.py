@@ -79,8 +79,10 @@ class Predictor:
         Raises:
             BundleNotFound, InvalidBundle, EngineMismatch, EngineNotInstalled: the model cannot
                 serve, and why.
-            InvalidOption: a step that leaves pixels out.
+            InvalidOption: a step that leaves pixels out, or no threads.
         """
+        if threads is not None and threads < 1:
+            raise InvalidOption(f"threads is {threads}, but must be 1 or more")
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         members = self.plan.members
         if engine is None or isinstance(engine, str):

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from droneseg.bundle import Bundle, find_bundle
 from droneseg.engines import installed_runtimes
-from droneseg.errors import EngineFailed, EngineMismatch
+from droneseg.errors import EngineFailed, EngineMismatch, UnsupportedNetwork
 from droneseg.plan import InferencePlan
 from droneseg.predictor import Predictor
 from export.errors import ExportError
@@ -119,6 +119,8 @@ def _open_engines(bundle: Bundle) -> tuple[list[Predictor], tuple[str, ...]]:
         try:
             # In float32 on a GPU, too: the bars are those of float32.
             predictors.append(Predictor(bundle, engine=runtime, precision="fp32"))
+        except UnsupportedNetwork:
+            continue
         except (EngineFailed, EngineMismatch) as error:
             failures.append(error.message)
     return predictors or [Predictor(bundle, precision="fp32")], tuple(failures)

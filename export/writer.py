@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from droneseg.bundle import CARD_FILE, PLAN_FILE, Bundle, Probes, sha256
 from droneseg.engines import installed_runtimes
+from droneseg.errors import UnsupportedNetwork
 from droneseg.plan import InferencePlan, Member
 from droneseg.predictor import Predictor
 from droneseg.preprocess import preprocess
@@ -82,10 +84,7 @@ class BundleWriter:
             self._prove(_seal(plan, folder, files), photos, steps)
 
     def _prove(self, draft: Bundle, photos: Sequence[Photo], steps: "tqdm[NoReturn]") -> None:
-        runtimes: list[str | None] = [*installed_runtimes()] or [None]
-        # In float32 on a GPU, too: the bars are those of float32.
-        predictors = [Predictor(draft, engine=name, precision="fp32") for name in runtimes]
-        proofs = prove(predictors, Reference(*self.models), photos, done=steps.update)
+        proofs = prove(_predictors(draft), Reference(*self.models), photos, done=steps.update)
         for proof in proofs:
             proof.require()
         certificate = Certificate.of(draft.plan, proofs, datetime.now(UTC).date())
@@ -97,6 +96,15 @@ class BundleWriter:
     def _drawn_photos(self, plan: InferencePlan) -> list[Photo]:
         patch_sizes = [member.patch_size for member in plan.members]
         return drawn_photos(patch_sizes, self.models[0].top_intensities)
+
+
+def _predictors(draft: Bundle) -> list[Predictor]:
+    """One for each runtime that computes these networks; in float32 on a GPU, too, as the bars."""
+    predictors = []
+    for runtime in installed_runtimes():
+        with suppress(UnsupportedNetwork):
+            predictors.append(Predictor(draft, engine=runtime, precision="fp32"))
+    return predictors or [Predictor(draft, precision="fp32")]
 
 
 def _write_member(

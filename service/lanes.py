@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from droneseg.bundle import Bundle
-from droneseg.engines import Engine
-from droneseg.engines.shared import FairLock, SharedEngine
+from droneseg.engines import Engine, best_choice
+from droneseg.engines.shared import FairLock, SharedEngine, shared
 from droneseg.mode import Mode
 from droneseg.predictor import Predictor
 from service import metrics
@@ -55,14 +55,19 @@ class Lanes:
 
 
 def open_engines(bundle: Bundle) -> dict[Mode, list[SharedEngine]]:
-    """For each mode an engine a member; modes share them where they compute alike."""
+    """For each mode an engine a member; modes for which the same is best share it."""
     turns = FairLock()
-    opened: dict[tuple[str, str], list[SharedEngine]] = {}
     modes: dict[Mode, list[SharedEngine]] = {}
     for mode in get_args(Mode):
-        engines = Predictor(bundle, mode=mode).engines
-        alike = (engines[0].name, engines[0].precision)
-        modes[mode] = opened.setdefault(alike, [SharedEngine(e, turns) for e in engines])
+        runtime, precision = best_choice(mode)
+        modes[mode] = next(
+            (
+                engines
+                for engines in modes.values()
+                if engines[0].name.startswith(runtime) and engines[0].precision == precision
+            ),
+            [],
+        ) or [shared(e, turns) for e in Predictor(bundle, mode=mode).engines]
     return modes
 
 

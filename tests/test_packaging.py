@@ -92,11 +92,13 @@ def test_a_wheel_has_the_engine_if_there_is_a_compiler(
     compiler: str, tag: str, tmp_path: Path
 ) -> None:
     source = tmp_path / "source"
-    shutil.copytree(ROOT / "droneseg", source / "droneseg")
+    shutil.copytree(ROOT / "droneseg", source / "droneseg", ignore=shutil.ignore_patterns("*.so"))
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, source]
-    subprocess.run(command, check=True, env=os.environ | {"CC": compiler})
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    subprocess.run(
+        [*pip, "-w", str(tmp_path), str(source)], check=True, env=os.environ | {"CC": compiler}
+    )
     (wheel,) = tmp_path.glob("*.whl")
     assert wheel.name.endswith(f"-py3-none-{tag}.whl")
     names = zipfile.ZipFile(wheel).namelist()

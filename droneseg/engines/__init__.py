@@ -1,14 +1,14 @@
-"""Engines run the network; there is one file for each runtime."""
+"""Engines run the network; there is one file for each runtime, and a folder for our own."""
 
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,20 @@ class Engine(Protocol):
         """Write the logits [N, K, H, W] of the tiles [N, C, H, W] into `out`.
 
         Both are C-contiguous float32 arrays of `xp`; `out` is the caller's, to be used again.
+        """
+        ...
+
+
+@runtime_checkable
+class MirroringEngine(Engine, Protocol):
+    """An engine that makes mirror images without copies."""
+
+    def add_mirrored(
+        self, tiles: NDArray[np.float32], out: NDArray[np.float32], axes: Sequence[int]
+    ) -> None:
+        """Mirror the tiles [N, C, H, W], and add their logits, mirrored back, to `out`.
+
+        `axes` has 0 for rows, 1 for columns; else as `Engine.run`.
         """
         ...
 
@@ -159,9 +173,9 @@ def open_engine(  # noqa: PLR0913 - a choice each
         return _open(bundle, member, runtime, precision or _precision(runtime, mode), threads)
     missing: list[str] = []
     failed: list[EngineFailed | EngineMismatch] = []
-    for name in _preferred(mode):
+    for name, suited in _choices(mode):
         try:
-            return _open(bundle, member, name, precision or _precision(name, mode), threads)
+            return _open(bundle, member, name, precision or suited, threads)
         except EngineNotInstalled as error:
             logger.debug("%s", error)
             missing.append(error.message)
@@ -173,13 +187,26 @@ def open_engine(  # noqa: PLR0913 - a choice each
     raise EngineNotInstalled("no runtime can be used: " + "; ".join(missing))
 
 
-def _preferred(mode: Mode) -> list[str]:
-    """The fastest first: of matrices of bfloat16, a processor with AMX multiplies many more."""
+def best_choice(mode: Mode) -> tuple[str, Precision]:
+    """The runtime that is tried first for a mode on this machine, and its precision.
+
+    Raises:
+        EngineNotInstalled: there is none.
+    """
+    for name, precision in _choices(mode):
+        if precision is not None:
+            return name, precision
+    raise EngineNotInstalled(f"no runtime can be used: install one of {', '.join(RUNTIMES)}")
+
+
+def _choices(mode: Mode) -> list[tuple[str, Precision | None]]:
+    """Runtimes, the fastest first, with their precisions, which are None where they cannot run."""
     names = list(RUNTIMES)
+    # Of matrices of bfloat16 a processor with AMX multiplies many more.
     if mode == "fast" and has_amx():
         names.remove(AMX_RUNTIME)
         names.insert(names.index("winograd"), AMX_RUNTIME)
-    return names
+    return [(name, _precision(name, mode)) for name in names]
 
 
 def _open(

@@ -1,4 +1,4 @@
-"""OpenVINO: the fastest engine on a CPU, in float32 or bfloat16."""
+"""OpenVINO: on a CPU, in float32 or bfloat16."""
 
 import itertools
 from collections.abc import Mapping

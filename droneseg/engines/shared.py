@@ -2,12 +2,13 @@
 
 import threading
 from collections import deque
+from collections.abc import Sequence
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from droneseg.engines import Engine
+from droneseg.engines import Engine, MirroringEngine
 from droneseg.mode import Precision
 
 
@@ -75,3 +76,26 @@ class SharedEngine:
         """Wait for the turn, then run the engine."""
         with self._turns:
             self._engine.run(tiles, out)
+
+
+class SharedMirroringEngine(SharedEngine):
+    """One that mirrors by itself."""
+
+    def __init__(self, engine: MirroringEngine, turns: FairLock):
+        """See SharedEngine."""
+        super().__init__(engine, turns)
+        self._mirroring = engine
+
+    def add_mirrored(
+        self, tiles: NDArray[np.float32], out: NDArray[np.float32], axes: Sequence[int]
+    ) -> None:
+        """Wait for the turn, then let the engine."""
+        with self._turns:
+            self._mirroring.add_mirrored(tiles, out, axes)
+
+
+def shared(engine: Engine, turns: FairLock) -> SharedEngine:
+    """The engine, to be used in turns by all who have the same lock."""
+    if isinstance(engine, MirroringEngine):
+        return SharedMirroringEngine(engine, turns)
+    return SharedEngine(engine, turns)

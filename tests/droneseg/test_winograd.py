@@ -1,5 +1,6 @@
 """The winograd engine against ONNX Runtime, on every architecture that nnU-Net plans."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from onnx import TensorProto, helper
 from benchmarks.bundles import write_bundle
 from benchmarks.random_model import TrainedFolder
 from droneseg.bundle import Bundle
-from droneseg.engines import open_engine
+from droneseg.engines import open_engine, unusable
 from droneseg.engines.onnxruntime import OnnxRuntimeEngine
 from droneseg.engines.winograd import engine as winograd
+from droneseg.engines.winograd import library
 from droneseg.engines.winograd.engine import WinogradEngine
-from droneseg.errors import EngineNotInstalled
+from droneseg.errors import EngineFailed, EngineNotInstalled, UnsupportedNetwork
 from droneseg.machine import float32_lanes
 
 # Odd sizes further down: tiles of 4 x 4 and blocks of rows end beyond the border.
@@ -113,6 +115,20 @@ def test_logits_do_not_depend_on_the_threads(bundle: Bundle, threads: int) -> No
         np.testing.assert_array_equal(logits(together, bundle), alone)
 
 
+@pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
+def test_mirror_images_are_those_of_mirrored_tiles(
+    two_folds_bundle: Bundle, axes: tuple[int, ...]
+) -> None:
+    engine = WinogradEngine(two_folds_bundle.model_path())
+    tiles = np.random.default_rng(0).normal(0, 1, (2, 3, 64, 48)).astype(np.float32)
+    expected, mirrored, sums = (np.full((2, 4, 64, 48), 0.5, np.float32) for _ in range(3))
+    flipped = tuple(axis + 2 for axis in axes)
+    engine.run(np.ascontiguousarray(np.flip(tiles, flipped)), mirrored)
+    expected += np.flip(mirrored, flipped)
+    engine.add_mirrored(tiles, sums, axes)
+    np.testing.assert_allclose(sums, expected, rtol=0, atol=1e-5)
+
+
 def test_a_network_that_it_does_not_know_goes_to_the_next_engine(
     two_folds_bundle: Bundle, tmp_path: Path
 ) -> None:
@@ -121,7 +137,7 @@ def test_a_network_that_it_does_not_know_goes_to_the_next_engine(
     activation.op_type = "Elu"
     changed = tmp_path / "model.onnx"
     onnx.save(model, changed)
-    with pytest.raises(EngineNotInstalled, match="does not compute the Elu"):
+    with pytest.raises(UnsupportedNetwork, match="does not compute the Elu"):
         WinogradEngine(changed)
 
 
@@ -132,6 +148,9 @@ def test_a_network_that_it_does_not_know_goes_to_the_next_engine(
         ("LeakyRelu", helper.make_attribute("alpha", 1.5)),
         ("ConvTranspose", helper.make_attribute("output_padding", [1, 1])),
         ("Concat", helper.make_attribute("axis", 2)),
+        ("Conv", helper.make_attribute("auto_pad", "SAME_UPPER")),
+        ("Conv", helper.make_attribute("pads", [3, 3, 3, 3])),
+        ("InstanceNormalization", helper.make_attribute("epsilon", 0.0)),
     ],
 )
 def test_what_looks_known_is_refused_too(
@@ -145,6 +164,62 @@ def test_what_looks_known_is_refused_too(
     onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(EngineNotInstalled, match=f"does not compute the {operator}"):
         WinogradEngine(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("operator", "terms"),
+    [("Concat", ["conv2d", "tiles"]), ("Add", ["conv2d", "conv2d_8"]), ("LeakyRelu", ["conv2d"])],
+)
+def test_logits_that_are_no_mean_of_convolutions_are_refused(
+    two_folds_bundle: Bundle, tmp_path: Path, operator: str, terms: list[str]
+) -> None:
+    model = onnx.load(two_folds_bundle.model_path())
+    model.graph.node.append(helper.make_node(operator, terms, ["other"], name="other"))
+    model.graph.output[0].name = "other"
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(EngineNotInstalled, match="the runtime winograd cannot be used"):
+        WinogradEngine(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("tiles", "out"),
+    [
+        (np.zeros((1, 3, 64, 44), np.float32), np.zeros((1, 4, 64, 44), np.float32)),
+        (np.zeros((1, 3, 64, 48), np.float32), np.zeros((1, 3, 64, 48), np.float32)),
+        (np.zeros((1, 3, 64, 48)), np.zeros((1, 4, 64, 48), np.float32)),
+        (np.zeros((1, 3, 64, 48), np.float32)[..., ::-1], np.zeros((1, 4, 64, 48), np.float32)),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    two_folds_bundle: Bundle, tiles: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    with pytest.raises(ValueError, match="must be contiguous float32"):
+        WinogradEngine(two_folds_bundle.model_path()).run(tiles, out)
+
+
+def test_a_forked_process_is_told_to_open_its_own(two_folds_bundle: Bundle) -> None:
+    engine = WinogradEngine(two_folds_bundle.model_path(), threads=2)
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        try:
+            tiles = np.zeros((1, 3, 64, 48), np.float32)
+            engine.run(tiles, np.zeros((1, 4, 64, 48), np.float32))
+        except EngineFailed:
+            os.write(writer, b"refused")
+        os._exit(0)
+    os.close(writer)
+    assert os.read(reader, 100) == b"refused"
+    os.wait()
+
+
+def test_a_library_of_other_sources_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "VERSION", 0)
+    library.library.cache_clear()
+    reason = unusable("winograd")
+    assert reason is not None
+    assert "install DroneSeg again" in reason
+    monkeypatch.undo()
+    assert unusable("winograd") is None
 
 
 def test_it_computes_in_float32_alone(two_folds_bundle: Bundle) -> None:

@@ -92,6 +92,13 @@ def do_not_turn(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MirroredNetwork, "_run_both_ways", once)
 
 
+def do_not_mirror_back(patch: pytest.MonkeyPatch) -> None:
+    def images(self: MirroredNetwork) -> list[tuple[int, ...]]:
+        return [(0,), (0,), (0,)]
+
+    patch.setattr(MirroredNetwork, "_mirror_images", images)
+
+
 def bordered_scene() -> NDArray[np.uint8]:
     photo = draw_scene(131, 117, seed=30)
     photo[:11] = 0
@@ -107,7 +114,7 @@ def bordered_scene() -> NDArray[np.uint8]:
         normalise_each_tile,
         crop_one_row_more,
         do_not_crop,
-        do_not_turn,
+        do_not_mirror_back,
     ],
 )
 def test_a_mistake_in_the_pipeline_is_caught(
@@ -124,6 +131,16 @@ def test_a_mistake_in_the_pipeline_is_caught(
     (proof,) = prove([two_folds_predictor], two_folds_reference, [Photo("bordered", photo)])
     with pytest.raises(ProofFailed):
         proof.require()
+
+
+def test_a_mistake_in_mirroring_for_engines_that_do_not_is_caught(
+    monkeypatch: pytest.MonkeyPatch, two_folds_bundle: Bundle, two_folds_reference: Reference
+) -> None:
+    predictor = Predictor(two_folds_bundle, engine="onnxruntime")
+    assert_parity(predictor, two_folds_reference, bordered_scene())
+    do_not_turn(monkeypatch)
+    with pytest.raises(AssertionError):
+        assert_parity(predictor, two_folds_reference, bordered_scene())
 
 
 def test_padding_on_the_wrong_side_is_caught(

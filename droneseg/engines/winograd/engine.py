@@ -1,8 +1,9 @@
 """WinogradEngine: our own float32 convolutions, for processors with AVX2 or AVX-512."""
 
+import os
 import platform
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from droneseg.engines.winograd.graph import Graph
 from droneseg.engines.winograd.library import PATH, library
 from droneseg.engines.winograd.program import Program, aligned
-from droneseg.errors import EngineNotInstalled
+from droneseg.errors import EngineFailed, EngineNotInstalled
 from droneseg.machine import available_cores, float32_lanes
 from droneseg.mode import Mode, Precision
 
@@ -38,14 +39,16 @@ class WinogradEngine:
         threads, lanes = threads or available_cores(), float32_lanes()
         self._library = library()
         graph = Graph(model_path)
+        self._tile, self._logits = graph.tile_shape, graph.logits_shape
         self.batch_pixels = graph.tile.height * graph.tile.width
         self._program = Program(graph, lanes, threads)
         self._scratch = aligned(self._program.scratch_bytes // 4)
         self._crew = self._library.winograd_new(threads, lanes, self._program.scratch_bytes)
         if self._crew is None:
             raise MemoryError(f"there is no room for {threads} threads")
-        weakref.finalize(self, self._library.winograd_free, self._crew)
-        self._lock = Lock()
+        # Not at exit, when a daemon thread may still be in `run`.
+        weakref.finalize(self, self._library.winograd_free, self._crew).atexit = False
+        self._lock, self._process = Lock(), os.getpid()
 
     @staticmethod
     def unusable() -> str | None:
@@ -64,9 +67,46 @@ class WinogradEngine:
         return {"exact": "fp32", "fast": "fp32"}
 
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """Write the logits of the tiles into `out`; see Engine."""
+        """Write the logits of the tiles into `out`; see Engine.
+
+        Raises:
+            ValueError: an array has another shape or dtype, or is not contiguous.
+            EngineFailed: this process was forked off the one that opened the engine.
+        """
+        self._run(tiles, out, (), add=False)
+
+    def add_mirrored(
+        self, tiles: NDArray[np.float32], out: NDArray[np.float32], axes: Sequence[int]
+    ) -> None:
+        """Add the logits of the tiles' mirror images to `out`, as they are read and written.
+
+        See MirroringEngine; raises what `run` raises.
+        """
+        self._run(tiles, out, axes, add=True)
+
+    def _run(
+        self,
+        tiles: NDArray[np.float32],
+        out: NDArray[np.float32],
+        axes: Sequence[int],
+        *,
+        add: bool,
+    ) -> None:
+        _require("tiles", tiles, (len(tiles), *self._tile))
+        _require("logits", out, (len(tiles), *self._logits))
+        if os.getpid() != self._process:
+            raise EngineFailed("winograd's threads are not in a forked process: open it there")
         steps = self._program.steps
         with self._lock:
             for tile, logits in zip(tiles, out, strict=True):
-                self._program.bind(tile, logits)
+                self._program.bind(tile, logits, axes, add=add)
                 self._library.winograd_run(self._crew, steps, len(steps), self._scratch.ctypes.data)
+
+
+def _require(what: str, array: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    """The library is given addresses alone, and would read and write beyond other arrays' ends."""
+    if array.shape != shape or array.dtype != np.float32 or not array.flags.c_contiguous:
+        raise ValueError(
+            f"{what} must be contiguous float32 {list(shape)}, but are {array.dtype} "
+            f"{list(array.shape)}"
+        )

@@ -1,6 +1,6 @@
 """Graph: what an nnU-Net's model.onnx computes, with norms and activations left to the readers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
@@ -11,7 +11,7 @@ import onnx
 from onnx import NodeProto, helper, numpy_helper
 
 from droneseg.engines.winograd.weights import Floats, padded, padded_vector
-from droneseg.errors import EngineNotInstalled
+from droneseg.errors import UnsupportedNetwork
 
 Pair = tuple[int, int]
 
@@ -100,7 +100,9 @@ class Graph:
     """The operations of a model.onnx, in order.
 
     Attributes:
-        tile: what comes in, [height, width, channels].
+        tile: what comes in.
+        tile_shape: [C, H, W].
+        logits_shape: [K, H, W].
         operations: the logits are the sum of what the heads among them write.
     """
 
@@ -108,34 +110,45 @@ class Graph:
         """Read the model, of a fixed tile.
 
         Raises:
-            EngineNotInstalled: it has something that is not computed here.
+            UnsupportedNetwork: it has something that is not computed here.
         """
         graph = onnx.load(path).graph
         self._constants = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
         self._nodes = {name: node for node in graph.node for name in node.output}
         shape = graph.input[0].type.tensor_type.shape.dim
         channels, height, width = (axis.dim_value for axis in shape[1:])
+        if 0 in (channels, height, width):
+            raise UnsupportedNetwork(
+                "the runtime winograd cannot be used: tiles have no fixed size"
+            )
+        self.tile_shape = (channels, height, width)
         self.tile = Image(height, width, channels)
         self.operations: list[Operation] = []
         self._images: dict[str, tuple[Lazy, ...]] = {graph.input[0].name: (Lazy.of(self.tile),)}
         self._sums: set[str] = set()
-        self._shares = dict(self._heads(graph.output[0].name, 1.0))
+        self._shares: dict[str, float] = {}
+        self._find_heads(graph.output[0].name, 1.0)
         for node in graph.node:
             if node.output[0] not in self._sums:
                 self._reader(node)(node)
+        heads = [o.out for o in self.operations if o.kind is Kind.HEAD]
+        if len({(head.height, head.width, head.channels) for head in heads}) != 1:
+            raise UnsupportedNetwork("the runtime winograd cannot be used: heads differ in size")
+        self.logits_shape = (heads[0].channels, heads[0].height, heads[0].width)
 
-    def _heads(self, name: str, share: float) -> Iterator[tuple[str, float]]:
+    def _find_heads(self, name: str, share: float) -> None:
         """What is added up to the logits, and its share: a model of many folds gives their mean."""
         node = self._nodes[name]
         if node.op_type == "Div":
             self._sums.add(name)
-            yield from self._heads(node.input[0], share / float(self._constant(node.input[1])))
+            self._find_heads(node.input[0], share / float(self._constant(node.input[1])))
         elif node.op_type == "Add":
             self._sums.add(name)
             for term in node.input:
-                yield from self._heads(term, share)
+                self._find_heads(term, share)
         else:
-            yield name, share
+            _require(node, node.op_type == "Conv")
+            self._shares[name] = self._shares.get(name, 0) + share
 
     def _reader(self, node: NodeProto) -> Callable[[NodeProto], None]:
         readers = {
@@ -155,10 +168,10 @@ class Graph:
         return readers[node.op_type]
 
     def _convolution(self, node: NodeProto) -> None:
-        attributes = _attributes(node, dilations=[1, 1], group=1, pads=[0, 0, 0, 0])
+        attributes = _attributes(node, group=1, pads=[0, 0, 0, 0])
         pads, kernel, stride = (attributes[name] for name in ("pads", "kernel_shape", "strides"))
-        _require(node, attributes["dilations"] == [1, 1], attributes["group"] == 1)
-        _require(node, pads[:2] == pads[2:])
+        _require(node, attributes["group"] == 1, pads[:2] == pads[2:])
+        _require(node, all(pad < taps for pad, taps in zip(pads, kernel, strict=False)))
         sources = self._images[node.input[0]]
         height, width = (
             (length + 2 * pad - taps) // step + 1
@@ -177,11 +190,11 @@ class Graph:
         ))  # fmt: skip
 
     def _transposed(self, node: NodeProto) -> None:
-        attributes = _attributes(node, dilations=[1, 1], group=1, pads=[], output_padding=[])
+        attributes = _attributes(node, group=1, pads=[], output_padding=[], output_shape=[])
         kernel = attributes["kernel_shape"]
         _require(node, attributes["strides"] == kernel, attributes["group"] == 1)
-        _require(node, attributes["dilations"] == [1, 1])
         _require(node, not any(attributes["pads"] + attributes["output_padding"]))
+        _require(node, not attributes["output_shape"])
         sources = self._images[node.input[0]]
         height, width = (a * b for a, b in zip(_size(sources), kernel, strict=True))
         weights = self._constant(node.input[1]).transpose(1, 0, 2, 3)
@@ -202,12 +215,16 @@ class Graph:
 
     def _sum(self, node: NodeProto) -> None:
         sources = tuple(self._image(node, name) for name in node.input)
-        out = Image(*_size(sources), sources[0].image.channels)
+        first, second = (source.image for source in sources)
+        _require(node, _size(sources[:1]) == _size(sources[1:]), first.channels == second.channels)
+        out = Image(first.height, first.width, first.channels)
         self._append(node, Operation(Kind.SUM, sources, out))
 
     def _concatenation(self, node: NodeProto) -> None:
         _require(node, _attributes(node)["axis"] == 1, len(node.input) == 2)
-        self._images[node.output[0]] = tuple(self._image(node, name) for name in node.input)
+        sources = tuple(self._image(node, name) for name in node.input)
+        _require(node, _size(sources[:1]) == _size(sources[1:]))
+        self._images[node.output[0]] = sources
 
     def _instance_norm(self, node: NodeProto) -> None:
         source = self._image(node, node.input[0])
@@ -219,12 +236,13 @@ class Graph:
         )
         normalized = Lazy(source.image, np.zeros_like(gamma), np.zeros_like(beta))
         epsilon = _attributes(node, epsilon=1e-5)["epsilon"]
+        _require(node, epsilon > 0)
         operation.norm = Norm(gamma, beta, epsilon, normalized.scale, normalized.shift)
         self._images[node.output[0]] = (normalized,)
 
     def _batch_norm(self, node: NodeProto) -> None:
         source = self._image(node, node.input[0])
-        _require(node, source.raw)
+        _require(node, source.raw, not _attributes(node, training_mode=0)["training_mode"])
         gamma, beta, mean, variance = (
             self._constant(name).astype(np.float64) for name in node.input[1:]
         )
@@ -270,7 +288,11 @@ def _size(sources: Sequence[Lazy]) -> Pair:
 
 
 def _attributes(node: NodeProto, **defaults: Any) -> dict[str, Any]:
-    return defaults | {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    found = defaults | {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    # Of whatever has them.
+    _require(node, found.get("auto_pad", b"NOTSET") == b"NOTSET", node.domain in {"", "ai.onnx"})
+    _require(node, found.get("dilations", [1, 1]) == [1, 1])
+    return found
 
 
 def _require(node: NodeProto, *conditions: bool) -> None:
@@ -278,8 +300,8 @@ def _require(node: NodeProto, *conditions: bool) -> None:
         raise _unsupported(node)
 
 
-def _unsupported(node: NodeProto) -> EngineNotInstalled:
-    return EngineNotInstalled(
+def _unsupported(node: NodeProto) -> UnsupportedNetwork:
+    return UnsupportedNetwork(
         f"the runtime winograd cannot be used: it does not compute the {node.op_type} "
         f"{node.name!r} of this network"
     )

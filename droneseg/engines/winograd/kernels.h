@@ -1,7 +1,7 @@
 /* The steps' arithmetic for vectors of LANES floats; winograd.c includes this once for each width.
  *
- * A step's work is cut into blocks of output pixels and groups of output channels, which any thread
- * may take: what a block adds to the statistics of a norm does not depend on who computes it.
+ * A step's work is cut into blocks of pixels and groups of output channels, which any thread may
+ * take: what a block adds to the moments of a norm does not depend on who computes it.
  */
 #define PASTE_(name, lanes) name##_##lanes
 #define PASTE(name, lanes) PASTE_(name, lanes)
@@ -206,13 +206,19 @@ ALWAYS void NAMED(tiles_out)(const struct step *step, int block, int first, int 
 #pragma GCC unroll 4
       for (int i = 0; i < 4; i++) half[i * 6 + j] = column[i];
     }
+    if (t == 0) {
+      /* Not of the border, where padding makes it unlike the others. */
+      vec values[4];
+      const vec *h = half + (height > 1) * 6;
+      NAMED(output_transform)(h[0], h[1], h[2], h[3], h[4], h[5], values);
+      moments.pivot = values[width > 1] + bias;
+    }
     struct NAMED(moments) own = {moments.pivot, {0}, {0}};
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
       vec values[4];
       const vec *h = half + i * 6;
       NAMED(output_transform)(h[0], h[1], h[2], h[3], h[4], h[5], values);
-      if (t == 0 && i == 0) own.pivot = moments.pivot = values[0] + bias;
 #pragma GCC unroll 4
       for (int j = 0; j < 4; j++)
         if (i < height && j < width) {
@@ -265,6 +271,20 @@ static void NAMED(winograd)(const struct step *step, int block, int group, int g
 
 /* ---- other convolutions ---- */
 
+/* Pixels of a row of the tile, mirrored or not, from x + left to x + right. */
+static void NAMED(pixels_of_tile)(const struct step *step, int y, int x, int left, int right,
+                                  float *to) {
+  ptrdiff_t size = (ptrdiff_t)step->in_height * step->in_width, depth = step->depth;
+  ptrdiff_t first = (ptrdiff_t)(step->mirror_rows ? step->in_height - 1 - y : y) * step->in_width;
+  for (int c = 0; c < depth; c++) {
+    const float *row = step->source[0].data + c * size + first;
+    if (step->mirror_columns)
+      for (int j = left; j < right; j++) to[j * depth + c] = row[step->in_width - 1 - x - j];
+    else
+      for (int j = left; j < right; j++) to[j * depth + c] = row[x + j];
+  }
+}
+
 /* Pixels [rows][columns][depth] of the input, activated, with zeros around it. */
 static void NAMED(window)(const struct step *step, int y, int x, int rows, int columns, float *to) {
   ptrdiff_t depth = step->depth, row = columns * depth;
@@ -276,15 +296,11 @@ static void NAMED(window)(const struct step *step, int y, int x, int rows, int c
     }
     memset(to, 0, left * depth * sizeof(float));
     memset(to + right * depth, 0, (columns - right) * depth * sizeof(float));
-    ptrdiff_t first = (ptrdiff_t)(y + i) * step->in_width + x;
     if (step->planar) {
-      for (int c = 0; c < depth; c++) {
-        const float *plane =
-            step->source[0].data + (ptrdiff_t)c * step->in_height * step->in_width + first;
-        for (int j = left; j < right; j++) to[j * depth + c] = plane[j];
-      }
+      NAMED(pixels_of_tile)(step, y + i, x, left, right, to);
       continue;
     }
+    ptrdiff_t first = (ptrdiff_t)(y + i) * step->in_width + x;
     float *into = to;
     for (int s = 0; s < step->sources; s++) {
       const struct source *from = step->source + s;
@@ -321,7 +337,8 @@ ALWAYS void NAMED(direct_groups)(const struct step *step, int block, int group, 
           (ptrdiff_t)step->stride_width * depth, step->kernel_height, (ptrdiff_t)columns * depth,
           weights, step->kernel_width * depth, step->bias + g * width, values);
       if (t == 0)
-        for (int v = 0; v < vecs; v++) moments[v].pivot = LOAD(values + v * LANES);
+        for (int v = 0; v < vecs; v++)
+          moments[v].pivot = LOAD(values + ((count > 1) * vecs + v) * LANES);
       float *to = step->out +
                   ((ptrdiff_t)y * step->out_width + x + t) * step->channels + g * width;
 #pragma GCC unroll 24
@@ -346,6 +363,22 @@ static void NAMED(direct)(const struct step *step, int block, int group, int gro
     NAMED(direct_groups)(step, block, group, groups, scratch, 1, ROWS_OF_1);
 }
 
+/* Logits of pixels side by side, of some heads, into their planes. */
+static void NAMED(logits)(const struct step *step, int y, int x, int count, int head, int heads,
+                          const float *values, int width) {
+  ptrdiff_t plane = (ptrdiff_t)step->out_height * step->out_width;
+  ptrdiff_t row = step->mirror_rows ? step->out_height - 1 - y : y;
+  int column = step->mirror_columns ? step->out_width - 1 - x : x;
+  int forward = step->mirror_columns ? -1 : 1;
+  for (int k = 0; k < heads; k++) {
+    float *to = step->out + (head + k) * plane + row * step->out_width + column;
+    if (step->adds)
+      for (int r = 0; r < count; r++) to[r * forward] += values[r * width + k];
+    else
+      for (int r = 0; r < count; r++) to[r * forward] = values[r * width + k];
+  }
+}
+
 /* A transposed convolution whose kernel is its stride, or the head: each pixel by itself. A pixel
  * becomes kernel_height x kernel_width ones, or a column of planes. */
 ALWAYS void NAMED(pointwise_groups)(const struct step *step, int block, int group, int groups,
@@ -364,14 +397,9 @@ ALWAYS void NAMED(pointwise_groups)(const struct step *step, int block, int grou
         (vecs == 2 ? NAMED(multiply_2) : NAMED(multiply_1))(
             scratch + (ptrdiff_t)t * depth, depth, 1, 0, b, depth, step->bias + g * width, values);
         if (step->kind == HEAD) {
-          ptrdiff_t plane = (ptrdiff_t)step->out_height * step->out_width;
-          float *to = step->out + (ptrdiff_t)y * step->out_width + x + t;
-          int most = count - t < rows ? count - t : rows;
-          for (int k = 0; k < width && g * width + k < step->heads; k++)
-            for (int r = 0; r < most; r++) {
-              float *logit = to + (g * width + k) * plane + r;
-              *logit = values[r * width + k] + (step->adds ? *logit : 0);
-            }
+          int heads = step->heads - g * width < width ? step->heads - g * width : width;
+          NAMED(logits)(step, y, x + t, count - t < rows ? count - t : rows, g * width, heads,
+                        values, width);
           continue;
         }
         float *to = step->out +

@@ -7,6 +7,8 @@ from pathlib import Path
 
 # Compiled by hatch_build.py when DroneSeg is installed.
 PATH = Path(__file__).with_name("libwinograd.so")
+# Of what both sides must agree on; as in winograd.c.
+VERSION = 1
 
 
 class Computation(IntEnum):
@@ -40,7 +42,7 @@ class Step(ctypes.Structure):
             for name in (
                 "in_height", "in_width", "out_height", "out_width", "channels", "heads", "vectors",
                 "kernel_height", "kernel_width", "stride_height", "stride_width", "pad_height",
-                "pad_width", "block", "blocks", "splits", "adds",
+                "pad_width", "block", "blocks", "splits", "adds", "mirror_rows", "mirror_columns",
             )
         ),
         *(
@@ -58,10 +60,12 @@ def library() -> ctypes.CDLL:
     """The library.
 
     Raises:
-        OSError: it was not built, or for another machine.
+        OSError: it was not built, for another machine, or of other sources than these.
     """
     loaded = ctypes.CDLL(str(PATH))
     pointer, number = ctypes.c_void_p, ctypes.c_int
+    if getattr(loaded, "winograd_version", int)() != VERSION:
+        raise OSError(f"{PATH.name} is of another version: install DroneSeg again")
     loaded.winograd_new.argtypes, loaded.winograd_new.restype = (
         [number, number, ctypes.c_int64],
         pointer,

@@ -1,6 +1,6 @@
 """Program: a graph's operations as the steps of winograd.c, with memory and ordered weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +54,22 @@ class Program:
         for operation, step in zip(graph.operations, self.steps, strict=True):
             self._fill(operation, step)
 
-    def bind(self, tile: Floats, logits: Floats) -> None:
-        """Set where the tile [C, H, W] is, and where its logits [K, H, W] go."""
+    def bind(self, tile: Floats, logits: Floats, axes: Sequence[int], *, add: bool) -> None:
+        """Set where the tile [C, H, W] is, and where its logits [K, H, W] go.
+
+        Args:
+            tile: the input.
+            logits: the output.
+            axes: over which the tile is mirrored, and its logits back: 0 for rows, 1 for columns.
+            add: whether to add to what is in `logits`.
+        """
         for step in self._readers:
             step.source[0].data = tile.ctypes.data
-        for step in self._heads:
+        for index, step in enumerate(self._heads):
             step.out = logits.ctypes.data
+            step.adds = add or index > 0
+        for step in (*self._readers, *self._heads):
+            step.mirror_rows, step.mirror_columns = 0 in axes, 1 in axes
 
     def _fill(self, operation: Operation, step: Step) -> None:
         source, out = operation.sources[0].image, operation.out
@@ -74,7 +84,6 @@ class Program:
         step.kind = self._computation(operation, step)
         self._cut(step)
         if operation.kind is Kind.HEAD:
-            step.adds = bool(self._heads)
             self._heads.append(step)
         else:
             step.out = self._room[out].ctypes.data

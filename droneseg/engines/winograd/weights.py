@@ -9,8 +9,8 @@ Floats = NDArray[np.float32]
 
 # Channels in memory are padded to a multiple of it: two vectors of AVX2, one of AVX-512.
 CHANNELS = 16
-# Where F(4 x 4, 3 x 3) interpolates, beside infinity; as POINT_A and POINT_B in winograd.c. Logits are
-# half as far off as with the usual 1 and 2.
+# Where F(4 x 4, 3 x 3) interpolates, beside infinity; as POINT_A and POINT_B in winograd.c. Logits
+# are half as far off as with the usual 1 and 2.
 POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
 
 

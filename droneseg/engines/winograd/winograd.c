@@ -21,7 +21,7 @@ struct source {
   const float *scale;
   const float *shift;
   float slope;
-  int32_t channels; /* a multiple of 16, as all others */
+  int32_t channels; /* in memory: a multiple of 16, but for the tile's */
 };
 
 /* library.py has the same fields. Its work is blocks x groups, which are computed in any order. */
@@ -40,6 +40,8 @@ struct step {
   int32_t blocks; /* of the image */
   int32_t splits; /* parts of the groups, which threads take by themselves */
   int32_t adds;   /* whether to add to the logits that are there */
+  /* Whether the tile is read, and the logits are written, from the last row or column on. */
+  int32_t mirror_rows, mirror_columns;
   const float *weights; /* [groups][kernel, or 36][depth][vectors * LANES] */
   const float *bias;
   float *out; /* [height][width][channels], or the logits, [heads][height][width] */
@@ -50,6 +52,9 @@ struct step {
   float *scale, *shift;
   double epsilon;
 };
+
+/* To be raised with every change of the structures, of ROWS_OF_1 or ROWS_OF_2; as in library.py. */
+#define VERSION 1
 
 /* Points at which a kernel is looked at: 0, +-A, +-B and infinity; as in weights.py. */
 #define POINT_A 0.75f
@@ -148,9 +153,9 @@ static void work(struct crew *crew, float *scratch) {
       atomic_store(&crew->arrived, 0);
       atomic_store(&crew->step, index + 1);
     } else {
-      for (int spins = 0; atomic_load(&crew->step) != index + 1; spins++)
+      for (int spins = 0; atomic_load(&crew->step) != index + 1;)
         if (spins < 1000)
-          _mm_pause();
+          spins++, _mm_pause();
         else
           sched_yield();
     }
@@ -178,7 +183,9 @@ static void *serve(void *argument) {
 
 void winograd_free(struct crew *crew);
 
-/* Threads, the caller among them, with memory of their own. Null if there is none. */
+int winograd_version(void) { return VERSION; }
+
+/* Threads, the caller's among them, with memory of their own. Null if they cannot be had. */
 struct crew *winograd_new(int threads, int lanes, int64_t scratch_bytes) {
   struct crew *crew = calloc(1, sizeof *crew);
   if (!crew) return NULL;
@@ -187,7 +194,11 @@ struct crew *winograd_new(int threads, int lanes, int64_t scratch_bytes) {
   crew->lanes = lanes;
   crew->threads = calloc(threads, sizeof *crew->threads);
   crew->count = 1;
-  while (crew->threads && crew->count < threads) {
+  if (!crew->threads) {
+    winograd_free(crew);
+    return NULL;
+  }
+  while (crew->count < threads) {
     struct member *member = malloc(sizeof *member);
     float *scratch = aligned_alloc(64, scratch_bytes);
     if (member && scratch) {
