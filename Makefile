@@ -1,4 +1,4 @@
-# make serve and make test are all that a fresh machine with Python and make needs.
+# make serve is all that a fresh machine with Python and make needs; make test wants a C compiler, too.
 PYTHON ?= python3
 PORT ?= 3000
 # cpu or gpu: which ONNX Runtime to install.

@@ -17,7 +17,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = Path("droneseg/engines/winograd")
 LIBRARY = FOLDER / "libwinograd.so"
-FLAGS = ["-O3", "-std=gnu11", "-fPIC", "-shared", "-s", "-pthread"]
+FLAGS = ["-O3", "-Wall", "-Wextra", "-std=gnu11", "-fPIC", "-shared", "-s", "-pthread"]
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
@@ -34,10 +34,15 @@ class CustomBuildHook(BuildHookInterface[Any]):
         library = Path(self._built.name) / LIBRARY.name
         reason = self._compile(library)
         if reason:
+            if version == "editable":
+                (Path(self.root) / LIBRARY).unlink(missing_ok=True)
             self.app.display_warning(f"The winograd engine was not compiled: {reason}")
             return
         if version == "editable":
-            shutil.copy(library, Path(self.root) / LIBRARY)
+            # Not written over, as a process may have the old one in memory.
+            beside = Path(self.root) / LIBRARY.with_suffix(".new")
+            shutil.copy(library, beside)
+            beside.replace(Path(self.root) / LIBRARY)
         else:
             build_data["force_include"][str(library)] = str(LIBRARY)
         build_data["pure_python"] = False

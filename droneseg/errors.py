@@ -74,9 +74,10 @@ class EngineNotInstalled(DroneSegError):
     code = "engine_not_installed"
 
 
-class UnsupportedNetwork(EngineNotInstalled):
+class UnsupportedNetwork(DroneSegError):
     """A runtime that computes some networks alone does not compute this one; others do."""
 
+    status = 503
     code = "unsupported_network"
 
 

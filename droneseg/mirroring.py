@@ -44,7 +44,8 @@ class MirroredNetwork:
         empty = engine.xp.empty
         self.tiles = empty(tiles, np.float32)
         self._sums = empty(logits, np.float32)
-        if isinstance(engine, MirroringEngine):
+        self._mirroring = engine if isinstance(engine, MirroringEngine) else None
+        if self._mirroring is not None:
             return
         # Few and small: what the engine has just written is still in the cache.
         self._mirrored, self._turned = (empty(tiles, np.float32) for _ in range(2))
@@ -63,10 +64,10 @@ class MirroredNetwork:
         """
         tiles: NDArray[np.float32] = self.tiles[:count]
         sums: NDArray[np.float32] = self._sums[:count]
-        if isinstance(self._engine, MirroringEngine):
-            self._engine.run(tiles, sums)
+        if self._mirroring is not None:
+            self._mirroring.run(tiles, sums)
             for axes in self._mirror_images():
-                self._engine.add_mirrored(tiles, sums, axes)
+                self._mirroring.add_mirrored(tiles, sums, axes)
             return sums
         if len(self._axes) < 2:
             self._engine.run(tiles, sums)

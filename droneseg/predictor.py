@@ -64,7 +64,7 @@ class Predictor:
         Args:
             bundle: a loaded bundle or its folder.
             mode: `exact` is nnU-Net's own settings; `fast` does not mirror, takes wider steps and
-                bfloat16 where that is faster, and gives other labels here and there. What
+                bfloat16 where there is AMX, and gives other labels here and there. What
                 follows overrides a mode's choice where it is not None.
             engine: the name of a runtime, such as `onnxruntime`, or an opened engine for each
                 member of the bundle; the best runtime for this machine if None.

@@ -55,19 +55,26 @@ class Lanes:
 
 
 def open_engines(bundle: Bundle) -> dict[Mode, list[SharedEngine]]:
-    """For each mode an engine a member; modes for which the same is best share it."""
+    """For each mode an engine a member; modes share them where they compute alike."""
     turns = FairLock()
+    opened: dict[tuple[str, str], list[SharedEngine]] = {}
     modes: dict[Mode, list[SharedEngine]] = {}
     for mode in get_args(Mode):
         runtime, precision = best_choice(mode)
-        modes[mode] = next(
+        # What the mode would open is there already: large networks are not read twice.
+        engines = next(
             (
                 engines
-                for engines in modes.values()
-                if engines[0].name.startswith(runtime) and engines[0].precision == precision
+                for (name, computed_in), engines in opened.items()
+                if name.startswith(runtime) and computed_in == precision
             ),
-            [],
-        ) or [shared(e, turns) for e in Predictor(bundle, mode=mode).engines]
+            None,
+        )
+        if engines is None:
+            own = Predictor(bundle, mode=mode).engines
+            alike = (own[0].name, own[0].precision)
+            engines = opened.setdefault(alike, [shared(engine, turns) for engine in own])
+        modes[mode] = engines
     return modes
 
 

@@ -1,6 +1,7 @@
 """What is declared in several places must agree."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -87,6 +88,13 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+WHERE_COMPILED = pytest.mark.skipif(
+    (platform.system(), platform.machine()) != ("Linux", "x86_64"),
+    reason="the winograd engine is for Linux on x86-64",
+)
+
+
+@WHERE_COMPILED
 @pytest.mark.parametrize(("compiler", "tag"), [("cc", "linux_x86_64"), ("none", "any")])
 def test_a_wheel_has_the_engine_if_there_is_a_compiler(
     compiler: str, tag: str, tmp_path: Path
@@ -105,5 +113,13 @@ def test_a_wheel_has_the_engine_if_there_is_a_compiler(
     assert ("droneseg/engines/winograd/libwinograd.so" in names) == (compiler == "cc")
 
 
+@pytest.mark.parametrize("path", ["deploy/train.Containerfile", "deploy/drift/Dockerfile"])
+def test_images_that_install_have_what_the_build_reads(path: str) -> None:
+    copied = re.findall(r"^COPY (.*) \./$", (ROOT / path).read_text(), re.M)[0].split()
+    read = [project()["readme"], *project()["license-files"], "hatch_build.py", "pyproject.toml"]
+    assert set(read) <= set(copied)
+
+
+@WHERE_COMPILED
 def test_the_engine_was_compiled_here() -> None:
     assert unusable("winograd") is None

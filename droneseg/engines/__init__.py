@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
 from droneseg.engines.probes import check_probes
-from droneseg.errors import DroneSegError, EngineFailed, EngineMismatch, EngineNotInstalled
+from droneseg.errors import (
+    DroneSegError,
+    EngineFailed,
+    EngineMismatch,
+    EngineNotInstalled,
+    UnsupportedNetwork,
+)
 from droneseg.machine import has_amx
 from droneseg.mode import Mode, Precision
 
@@ -90,6 +96,7 @@ class EngineClass(Protocol):
 
         Raises:
             EngineNotInstalled: the runtime cannot compute in this precision here.
+            UnsupportedNetwork: it does not compute such a network at all.
             EngineFailed: it cannot load the model.
         """
         ...
@@ -166,6 +173,7 @@ def open_engine(  # noqa: PLR0913 - a choice each
 
     Raises:
         EngineNotInstalled: there is no such runtime or precision here, or none at all.
+        UnsupportedNetwork: it was asked for, and does not compute such a network.
         EngineFailed: it has its device, but cannot load the model.
         EngineMismatch: its logits differ from those that were recorded at the export.
     """
@@ -178,6 +186,9 @@ def open_engine(  # noqa: PLR0913 - a choice each
             return _open(bundle, member, name, precision or suited, threads)
         except EngineNotInstalled as error:
             logger.debug("%s", error)
+            missing.append(error.message)
+        except UnsupportedNetwork as error:
+            logger.info("%s", error)
             missing.append(error.message)
         except (EngineFailed, EngineMismatch) as error:
             logger.warning("%s", error)
@@ -199,14 +210,18 @@ def best_choice(mode: Mode) -> tuple[str, Precision]:
     raise EngineNotInstalled(f"no runtime can be used: install one of {', '.join(RUNTIMES)}")
 
 
-def _choices(mode: Mode) -> list[tuple[str, Precision | None]]:
-    """Runtimes, the fastest first, with their precisions, which are None where they cannot run."""
+def _choices(mode: Mode) -> Iterator[tuple[str, Precision | None]]:
+    """Runtimes, the fastest first, with their precisions, which are None where they cannot run.
+
+    One by one, as to ask a runtime is to import it.
+    """
     names = list(RUNTIMES)
     # Of matrices of bfloat16 a processor with AMX multiplies many more.
     if mode == "fast" and has_amx():
         names.remove(AMX_RUNTIME)
         names.insert(names.index("winograd"), AMX_RUNTIME)
-    return [(name, _precision(name, mode)) for name in names]
+    for name in names:
+        yield name, _precision(name, mode)
 
 
 def _open(

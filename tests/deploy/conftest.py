@@ -10,18 +10,19 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from deploy.containers import Images, unusable
+from droneseg.engines.winograd.library import PATH as LIBRARY
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="session")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that git knows, as they are now, with the default model that DVC brings."""
+    """The files that git knows, with the default model that DVC brings, and what make compiled."""
     folder = tmp_path_factory.mktemp("clone")
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    for name in listed.stdout.splitlines():
+    for name in (*listed.stdout.splitlines(), str(LIBRARY.relative_to(ROOT))):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)

@@ -66,6 +66,8 @@ def test_ready_within_a_read_only_root_as_an_ordinary_user(
     with images.started(image) as container:
         wait_until_ready(container)
         assert {Path(f"/proc/{pid}").stat().st_uid for pid in container.processes()} == {1034}
+        modes = httpx.get(f"{container.url}/model_info").json()["modes"]
+        assert modes["exact"] == {"engine": "winograd-cpu", "precision": "fp32"}
         (segmentation,) = default_predictor.segment([SCENE])
         mask = Image.open(BytesIO(predict(container, PHOTO).content))
         assert np.array_equal(np.asarray(mask), segmentation.labels)

@@ -142,6 +142,7 @@ def test_a_runtime_that_fails_is_logged_and_the_next_one_taken(
         open_engine(two_folds_bundle)
 
 
+@pytest.mark.skipif("winograd" not in RUNTIMES, reason="it is for Linux on x86-64")
 @pytest.mark.parametrize(("amx", "expected"), [(False, "winograd-cpu"), (True, "openvino-cpu")])
 def test_fast_takes_bfloat16_where_a_processor_multiplies_matrices_of_it(
     two_folds_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, *, amx: bool, expected: str

@@ -1,6 +1,7 @@
 """The winograd engine against ONNX Runtime, on every architecture that nnU-Net plans."""
 
 import os
+import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ from droneseg.engines.winograd import library
 from droneseg.engines.winograd.engine import WinogradEngine
 from droneseg.errors import EngineFailed, EngineNotInstalled, UnsupportedNetwork
 from droneseg.machine import float32_lanes
+
+pytestmark = pytest.mark.skipif(
+    (platform.system(), platform.machine()) != ("Linux", "x86_64"),
+    reason="the winograd engine is for Linux on x86-64",
+)
 
 # Odd sizes further down: tiles of 4 x 4 and blocks of rows end beyond the border.
 UNEVEN = TrainedFolder(patch_size=(52, 124), features=(20, 36, 72))
@@ -197,6 +203,7 @@ def test_arrays_that_do_not_fit_are_refused(
         WinogradEngine(two_folds_bundle.model_path()).run(tiles, out)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_process_is_told_to_open_its_own(two_folds_bundle: Bundle) -> None:
     engine = WinogradEngine(two_folds_bundle.model_path(), threads=2)
     reader, writer = os.pipe()
@@ -206,7 +213,8 @@ def test_a_forked_process_is_told_to_open_its_own(two_folds_bundle: Bundle) -> N
             engine.run(tiles, np.zeros((1, 4, 64, 48), np.float32))
         except EngineFailed:
             os.write(writer, b"refused")
-        os._exit(0)
+        finally:
+            os._exit(0)
     os.close(writer)
     assert os.read(reader, 100) == b"refused"
     os.wait()

@@ -9,8 +9,12 @@ from PIL import Image
 
 import droneseg.image_run
 from droneseg.bundle import Bundle
+from droneseg.errors import UnsupportedNetwork
+from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
 from export.__main__ import main
+from export.trained_model import TrainedModel
+from export.writer import BundleWriter
 
 
 def test_the_command_exports_and_reports(
@@ -94,3 +98,19 @@ def test_bad_arguments_are_named(
     assert main([str(one_axis), "--output", str(tmp_path / "x"), *arguments]) == 1
     assert named in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_an_engine_that_does_not_compute_the_network_is_left_out(
+    two_folds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise UnsupportedNetwork(f"no {path}")
+
+    monkeypatch.setattr("droneseg.engines.winograd.engine.Graph", refuse)
+    output = tmp_path / "other"
+    bundle = BundleWriter([TrainedModel.load(two_folds)], "other", {}).write(output)
+    engines = [verification.engine for verification in bundle.plan.verifications]
+    assert engines == ["openvino-cpu", "onnxruntime-cpu"]
+    assert Predictor(bundle).engines[0].name == "openvino-cpu"
+    certificate = ["--output", str(tmp_path / "certificate")]
+    assert main(["verify", str(output), "--against", str(two_folds), *certificate]) == 0

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from droneseg.bundle import Bundle
 from droneseg.engines import open_engine
+from droneseg.errors import UnsupportedNetwork
 from droneseg.mode import Mode, Precision
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
-from tests.service.in_process import Lane, Photo
+from tests.service.in_process import Lane, Photo, open_engines
 
 TIMEOUT_S = 30
 ONE_TILE = draw_scene(40, 40, seed=0)
@@ -214,3 +215,26 @@ def test_photos_with_other_options_wait_for_their_turn(
         result = outcome.result(TIMEOUT_S)
         assert_labels(result, ONE_TILE, two_folds_bundle)
         assert {name: result[name] is not None for name in chosen} == chosen
+
+
+def test_modes_share_an_engine_that_suits_both(
+    two_folds_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("droneseg.engines.has_amx", lambda: False)
+    engines = open_engines(two_folds_bundle)
+    assert engines["fast"] is engines["exact"]
+
+
+def test_a_network_that_the_best_engine_refuses_is_opened_for_each_mode(
+    two_folds_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise UnsupportedNetwork(f"no {path}")
+
+    monkeypatch.setattr("droneseg.engines.winograd.engine.Graph", refuse)
+    engines = open_engines(two_folds_bundle)
+    assert {mode: opened[0].name for mode, opened in engines.items()} == {
+        "exact": "openvino-cpu",
+        "fast": "openvino-cpu",
+    }
+    assert engines["exact"][0].precision == "fp32"

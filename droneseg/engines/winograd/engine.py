@@ -4,6 +4,7 @@ import os
 import platform
 import weakref
 from collections.abc import Mapping, Sequence
+from ctypes import CDLL
 from pathlib import Path
 from threading import Lock
 
@@ -46,9 +47,9 @@ class WinogradEngine:
         self._crew = self._library.winograd_new(threads, lanes, self._program.scratch_bytes)
         if self._crew is None:
             raise MemoryError(f"there is no room for {threads} threads")
-        # Not at exit, when a daemon thread may still be in `run`.
-        weakref.finalize(self, self._library.winograd_free, self._crew).atexit = False
         self._lock, self._process = Lock(), os.getpid()
+        # Not at exit, when a daemon thread may still be in `run`.
+        weakref.finalize(self, _free, self._library, self._crew, self._process).atexit = False
 
     @staticmethod
     def unusable() -> str | None:
@@ -101,6 +102,12 @@ class WinogradEngine:
             for tile, logits in zip(tiles, out, strict=True):
                 self._program.bind(tile, logits, axes, add=add)
                 self._library.winograd_run(self._crew, steps, len(steps), self._scratch.ctypes.data)
+
+
+def _free(library: CDLL, crew: int, process: int) -> None:
+    """End the threads, which a forked process does not have."""
+    if os.getpid() == process:
+        library.winograd_free(crew)
 
 
 def _require(what: str, array: NDArray[np.float32], shape: tuple[int, ...]) -> None:

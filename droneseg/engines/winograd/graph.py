@@ -1,8 +1,7 @@
-"""Graph: what an nnU-Net's model.onnx computes, with norms and activations left to the readers."""
+"""Graph: an nnU-Net's model.onnx as operations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,90 +9,9 @@ import numpy as np
 import onnx
 from onnx import NodeProto, helper, numpy_helper
 
-from droneseg.engines.winograd.weights import Floats, padded, padded_vector
+from droneseg.engines.winograd.operation import Image, Kind, Lazy, Norm, Operation, Pair
+from droneseg.engines.winograd.weights import Floats, padded_vector
 from droneseg.errors import UnsupportedNetwork
-
-Pair = tuple[int, int]
-
-
-class Kind(Enum):
-    """What an operation is: HEAD writes logits, and MEAN pools."""
-
-    CONVOLUTION = auto()
-    TRANSPOSED = auto()
-    HEAD = auto()
-    SUM = auto()
-    MEAN = auto()
-
-
-@dataclass(frozen=True, eq=False)
-class Image:
-    """What an operation gives: [height, width, channels]."""
-
-    height: int
-    width: int
-    channels: int
-
-
-@dataclass(frozen=True, eq=False)
-class Lazy:
-    """An image whose scale, shift and activation whoever reads it applies, in this order.
-
-    Attributes:
-        scale: float32 [padded channels], as is the shift. Of a norm, it is there once the image is.
-        slope: of values below 0.
-    """
-
-    image: Image
-    scale: Floats
-    shift: Floats
-    slope: float = 1.0
-
-    @classmethod
-    def of(cls, image: Image) -> "Lazy":
-        """As the operation gave it."""
-        size = padded(image.channels)
-        return cls(image, np.ones(size, np.float32), np.zeros(size, np.float32))
-
-    @property
-    def raw(self) -> bool:
-        """Whether nothing is left to apply."""
-        return self.slope == 1 and bool((self.scale == 1).all()) and not self.shift.any()
-
-
-@dataclass(frozen=True, eq=False)
-class Norm:
-    """InstanceNormalization of an operation's image, as the scale and shift of a Lazy.
-
-    Attributes:
-        gamma: float32 [padded channels], as are the others.
-    """
-
-    gamma: Floats
-    beta: Floats
-    epsilon: float
-    scale: Floats
-    shift: Floats
-
-
-@dataclass
-class Operation:
-    """Makes an image of one or two; those of a convolution are concatenated, of a sum added.
-
-    Attributes:
-        weights: [out, in, kernel height, kernel width].
-        bias: [out].
-    """
-
-    kind: Kind
-    sources: tuple[Lazy, ...]
-    out: Image
-    kernel: Pair = (1, 1)
-    stride: Pair = (1, 1)
-    pad: Pair = (0, 0)
-    weights: Floats | None = None
-    bias: Floats | None = None
-    norm: Norm | None = None
 
 
 class Graph:
@@ -127,10 +45,15 @@ class Graph:
         self._images: dict[str, tuple[Lazy, ...]] = {graph.input[0].name: (Lazy.of(self.tile),)}
         self._sums: set[str] = set()
         self._shares: dict[str, float] = {}
-        self._find_heads(graph.output[0].name, 1.0)
-        for node in graph.node:
-            if node.output[0] not in self._sums:
-                self._reader(node)(node)
+        try:
+            self._find_heads(graph.output[0].name, 1.0)
+            for node in graph.node:
+                if node.output[0] not in self._sums:
+                    self._reader(node)(node)
+        except LookupError as error:
+            raise UnsupportedNetwork(
+                f"the runtime winograd cannot be used: this network lacks {error}"
+            ) from error
         heads = [o.out for o in self.operations if o.kind is Kind.HEAD]
         if len({(head.height, head.width, head.channels) for head in heads}) != 1:
             raise UnsupportedNetwork("the runtime winograd cannot be used: heads differ in size")
@@ -171,11 +94,13 @@ class Graph:
         attributes = _attributes(node, group=1, pads=[0, 0, 0, 0])
         pads, kernel, stride = (attributes[name] for name in ("pads", "kernel_shape", "strides"))
         _require(node, attributes["group"] == 1, pads[:2] == pads[2:])
-        _require(node, all(pad < taps for pad, taps in zip(pads, kernel, strict=False)))
+        _require(node, all(pad < taps for pad, taps in zip(pads[:2], kernel, strict=True)))
         sources = self._images[node.input[0]]
         height, width = (
             (length + 2 * pad - taps) // step + 1
-            for length, pad, taps, step in zip(_size(sources), pads, kernel, stride, strict=False)
+            for length, pad, taps, step in zip(
+                _size(sources), pads[:2], kernel, stride, strict=True
+            )
         )
         weights = self._constant(node.input[1])
         bias = self._bias(node, len(weights))

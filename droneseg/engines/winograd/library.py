@@ -64,7 +64,8 @@ def library() -> ctypes.CDLL:
     """
     loaded = ctypes.CDLL(str(PATH))
     pointer, number = ctypes.c_void_p, ctypes.c_int
-    if getattr(loaded, "winograd_version", int)() != VERSION:
+    built = [getattr(loaded, f"winograd_{name}", int)() for name in ("version", "step_bytes")]
+    if built != [VERSION, ctypes.sizeof(Step)]:
         raise OSError(f"{PATH.name} is of another version: install DroneSeg again")
     loaded.winograd_new.argtypes, loaded.winograd_new.restype = (
         [number, number, ctypes.c_int64],

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from droneseg.engines.winograd.graph import Graph, Image, Kind, Operation
+from droneseg.engines.winograd.graph import Graph
 from droneseg.engines.winograd.library import Computation, Step
+from droneseg.engines.winograd.operation import Image, Kind, Operation
 from droneseg.engines.winograd.weights import (
     Floats,
     by_tap,
@@ -18,7 +19,7 @@ from droneseg.engines.winograd.weights import (
 
 # Rows of a matrix product that fit the registers, by lanes and vectors; as in kernels.h.
 ROWS = {(16, 2): 12, (16, 1): 24, (8, 2): 6, (8, 1): 12}
-# Of a block's transformed tiles: about half of what a core has as a cache of its own.
+# Of a block's transformed tiles: about half of a core's second cache, which has 1 MB and more.
 BLOCK_BYTES = 450_000
 MAX_TILES = 48
 # Of a row, which a block of another convolution has.
@@ -32,7 +33,7 @@ class Program:
     """What winograd.c is to do for a tile.
 
     Attributes:
-        steps: an array of `Step`, which are only as long as the program is.
+        steps: an array of `Step`, which point into the program's memory.
         scratch_bytes: what each thread needs beside.
     """
 

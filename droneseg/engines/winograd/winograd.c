@@ -53,7 +53,7 @@ struct step {
   double epsilon;
 };
 
-/* To be raised with every change of the structures, of ROWS_OF_1 or ROWS_OF_2; as in library.py. */
+/* To be raised with every change of the points, of ROWS_OF_1 or ROWS_OF_2; as in library.py. */
 #define VERSION 1
 
 /* Points at which a kernel is looked at: 0, +-A, +-B and infinity; as in weights.py. */
@@ -185,6 +185,8 @@ void winograd_free(struct crew *crew);
 
 int winograd_version(void) { return VERSION; }
 
+int winograd_step_bytes(void) { return sizeof(struct step); }
+
 /* Threads, the caller's among them, with memory of their own. Null if they cannot be had. */
 struct crew *winograd_new(int threads, int lanes, int64_t scratch_bytes) {
   struct crew *crew = calloc(1, sizeof *crew);
@@ -222,6 +224,8 @@ void winograd_free(struct crew *crew) {
   pthread_cond_broadcast(&crew->wake);
   pthread_mutex_unlock(&crew->mutex);
   for (int i = 1; i < crew->count; i++) pthread_join(crew->threads[i], NULL);
+  pthread_cond_destroy(&crew->wake);
+  pthread_mutex_destroy(&crew->mutex);
   free(crew->threads);
   free(crew);
 }

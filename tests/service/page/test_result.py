@@ -43,7 +43,7 @@ def test_a_sample(visit: Visit, server: Server, predictor: Predictor) -> None:
         assert shares[area.label.name] == pytest.approx(area.fraction * 100, abs=0.1)
     assert visit.page.inner_text("#size") == "800 \u00d7 600 px"
     facts = visit.page.inner_text("#facts")
-    assert re.search("openvino-cpu|onnxruntime-cpu", facts)
+    assert re.search("winograd-cpu|openvino-cpu|onnxruntime-cpu", facts)
     assert "two_folds" in facts
     assert all(stage in facts for stage in ["Decode", "Queue", "Predict", "Encode", "Total"])
 
