@@ -168,7 +168,7 @@ def test_what_looks_known_is_refused_too(
     del node.attribute[:]
     node.attribute.extend([*kept, attribute])
     onnx.save(model, tmp_path / "model.onnx")
-    with pytest.raises(EngineNotInstalled, match=f"does not compute the {operator}"):
+    with pytest.raises(UnsupportedNetwork, match=f"does not compute the {operator}"):
         WinogradEngine(tmp_path / "model.onnx")
 
 
@@ -183,7 +183,7 @@ def test_logits_that_are_no_mean_of_convolutions_are_refused(
     model.graph.node.append(helper.make_node(operator, terms, ["other"], name="other"))
     model.graph.output[0].name = "other"
     onnx.save(model, tmp_path / "model.onnx")
-    with pytest.raises(EngineNotInstalled, match="the runtime winograd cannot be used"):
+    with pytest.raises(UnsupportedNetwork, match="the runtime winograd cannot be used"):
         WinogradEngine(tmp_path / "model.onnx")
 
 
