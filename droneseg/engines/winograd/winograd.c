@@ -115,7 +115,6 @@ struct crew {
   pthread_t *threads;
   int count;
   int lanes;
-  size_t scratch_bytes;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
   int stop;
