@@ -51,6 +51,28 @@ class Server:
             time.sleep(0.1)
         raise AssertionError(f"not ready; its log:\n{self.log.read_text()}")
 
+    @property
+    def runner_pid(self) -> int:
+        """The child that BentoML started for the runner."""
+        parent = self.process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        (runner,) = (
+            int(pid)
+            for pid in children
+            if b"DroneSegRunner" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        )
+        return runner
+
+    @contextmanager
+    def runner_paused(self) -> Iterator[None]:
+        """What the model is at takes as long as this, however fast the machine."""
+        runner = self.runner_pid
+        os.kill(runner, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(runner, signal.SIGCONT)
+
 
 def free_port() -> int:
     with socket.socket() as listener:

@@ -96,7 +96,8 @@ def test_bodies_that_are_worked_on_give_way_to_nobody(crowded: Server) -> None:
         worked_on = [pool.submit(predict, crowded, padded) for _ in range(MAX_QUEUE)]
         # While they come in, they would give way.
         time.sleep(0.5)
-        assert predict(crowded, third).status_code == 429
+        with crowded.runner_paused():
+            assert predict(crowded, third).status_code == 429
         assert [answer.result().status_code for answer in worked_on] == [200] * MAX_QUEUE
     assert predict(crowded).status_code == 200
 
@@ -105,12 +106,13 @@ def test_a_full_queue_says_when_to_come_again(crowded: Server) -> None:
     with ThreadPoolExecutor(MAX_QUEUE) as pool:
         waiting = [pool.submit(predict, crowded, LARGE) for _ in range(MAX_QUEUE)]
         time.sleep(0.5)
-        for refused in (
-            httpx.post(f"{crowded.url}/batch_predict", files={"data": PHOTO}),
-            httpx.post(f"{crowded.url}/predict_base64", json={"image_b64": "aGVsbG8="}),
-        ):
-            assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
-            assert int(refused.headers["retry-after"]) > 0
+        with crowded.runner_paused():
+            for refused in (
+                httpx.post(f"{crowded.url}/batch_predict", files={"data": PHOTO}),
+                httpx.post(f"{crowded.url}/predict_base64", json={"image_b64": "aGVsbG8="}),
+            ):
+                assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+                assert int(refused.headers["retry-after"]) > 0
         assert [answer.result().status_code for answer in waiting] == [200] * MAX_QUEUE
     # Their places are free again.
     assert predict(crowded).status_code == 200
@@ -127,11 +129,12 @@ def test_what_a_client_no_longer_waits_for_is_not_computed(crowded: Server, path
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(predict, crowded, LARGE, "first")
         time.sleep(0.3)
-        with begin(crowded, path, photo, len(photo)):
-            time.sleep(0.3)
-        # Its place is free before the first one is through.
-        crowded.wait_until(lambda: f"POST {path} 499" in crowded.log.read_text())
-        assert not first.done()
+        with crowded.runner_paused():
+            with begin(crowded, path, photo, len(photo)):
+                time.sleep(0.3)
+            # Its place is free before the first one is through.
+            crowded.wait_until(lambda: f"POST {path} 499" in crowded.log.read_text())
+            assert not first.done()
         assert predict(crowded).status_code == 200
         assert first.result().status_code == 200
     crowded.wait_until(lambda: crowded.log.read_text().count(told) > before)

@@ -160,9 +160,10 @@ def test_a_photo_whose_deadline_has_passed_is_not_computed(
 
         with ThreadPoolExecutor(2) as pool:
             first = pool.submit(post, "first")
-            time.sleep(0.5)
-            second = pool.submit(post, "second")
-        refused(first.result(), 504, "deadline_exceeded")
-        refused(second.result(), 504, "deadline_exceeded")
+            time.sleep(1)
+            with server.runner_paused():
+                second = pool.submit(post, "second")
+                refused(first.result(), 504, "deadline_exceeded")
+                refused(second.result(), 504, "deadline_exceeded")
         server.wait_until(lambda: "photo second is not computed" in server.log.read_text())
         assert "photo first is not computed" not in server.log.read_text()

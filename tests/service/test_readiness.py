@@ -17,7 +17,7 @@ from droneseg.bundle import Bundle, Probes, sha256
 from droneseg.mode import Mode
 from droneseg.scene import draw_scene
 from droneseg.segmentation import encode_png
-from tests.service.server import STOP_S, Server, serve
+from tests.service.server import STOP_S, serve
 
 pytestmark = pytest.mark.service
 
@@ -70,7 +70,7 @@ def test_a_request_whose_runner_dies_is_told_so_and_the_next_one_succeeds(
             waiting = pool.submit(httpx.post, f"{server.url}/predict", files=large, timeout=60)
             time.sleep(1.5)
             assert not waiting.done()
-            os.kill(runner_pid(server), signal.SIGKILL)
+            os.kill(server.runner_pid, signal.SIGKILL)
             answer = waiting.result()
         assert (answer.status_code, answer.json().get("code")) == (503, "model_not_ready")
         # BentoML starts it again.
@@ -82,22 +82,10 @@ def test_a_runner_that_hangs_ends_the_server(two_folds_bundle: Bundle, tmp_path:
     model = str(two_folds_bundle.path)
     with serve(tmp_path, DRONESEG_MODEL=model, DRONESEG_RUNNER_GRACE_S="2") as server:
         server.wait_until_ready()
-        os.kill(runner_pid(server), signal.SIGSTOP)
+        os.kill(server.runner_pid, signal.SIGSTOP)
         server.wait_until(lambda: httpx.get(f"{server.url}/livez", timeout=10).status_code == 503)
         server.process.wait(STOP_S)
         assert "no word from the runner for 2 s" in server.log.read_text()
-
-
-def runner_pid(server: Server) -> int:
-    """The child of the server that BentoML started for the runner."""
-    parent = server.process.pid
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    (runner,) = (
-        int(pid)
-        for pid in children
-        if b"DroneSegRunner" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
-    return runner
 
 
 def test_a_model_that_does_not_reproduce_its_probes_never_gets_ready(
