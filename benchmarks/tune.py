@@ -29,7 +29,7 @@ from droneseg.scene import draw_scene
 PHOTOS = 8
 PRECISIONS: dict[Mode, tuple[Precision, ...]] = {
     "exact": ("fp32", "fp16"),
-    "fast": ("fp32", "fp16", "bf16"),
+    "fast": ("fp32", "fp16", "bf16", "int16"),
 }
 # DRONESEG_MAX_QUEUE.
 MAX_QUEUE = 64

@@ -47,6 +47,11 @@ def float32_lanes() -> int:
     return 8 if {"avx2", "fma"} <= flags else 0
 
 
+def has_vnni() -> bool:
+    """Whether the processor multiplies and adds pairs of 16-bit integers, 16 at once."""
+    return {"avx512f", "avx512_vnni"} <= {*_cpu_info("flags").split()}
+
+
 def has_amx() -> bool:
     """Whether the processor multiplies whole matrices of bfloat16."""
     return AMX_FLAG in _cpu_info("flags").split()

@@ -64,8 +64,9 @@ class Predictor:
         Args:
             bundle: a loaded bundle or its folder.
             mode: `exact` is nnU-Net's own settings; `fast` does not mirror, takes wider steps and
-                bfloat16 where there is AMX, and gives other labels here and there. What
-                follows overrides a mode's choice where it is not None.
+                integers of 16 bits where the processor has VNNI (bfloat16 where it has AMX), and
+                gives other labels here and there. What follows overrides a mode's choice where it
+                is not None.
             engine: the name of a runtime, such as `onnxruntime`, or an opened engine for each
                 member of the bundle; the best runtime for this machine if None.
             precision: what the network computes in.

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from benchmarks.machine import gpu
 from droneseg.engines import unusable
-from droneseg.machine import has_bfloat16
+from droneseg.machine import has_bfloat16, has_vnni
 from droneseg.mode import Mode, Precision
 
 REFERENCE = "nnunet"
@@ -42,6 +42,8 @@ class Row:
         reason = unusable(self.runtime) if self.runtime else None
         if reason is None and self.precision == "bf16" and not has_bfloat16():
             return "the processor does not multiply bfloat16"
+        if reason is None and self.precision == "int16" and not has_vnni():
+            return "the processor has no AVX-512 VNNI"
         return reason
 
 
@@ -50,6 +52,7 @@ ROWS = {
     "torch-compile": Row("nnUNetPredictor, torch.compile", compiled=True),
     "onnxruntime": Row("ONNX Runtime CPU", "onnxruntime", "fp32"),
     "winograd": Row("DroneSeg's own, f32", "winograd", "fp32"),
+    "winograd-int16": Row("DroneSeg's own, int16", "winograd", "int16"),
     "openvino-fp32": Row("OpenVINO f32", "openvino", "fp32"),
     "openvino-bf16": Row("OpenVINO bf16", "openvino", "bf16"),
     "onnxruntime-cuda": Row("ONNX Runtime CUDA", "onnxruntime-cuda", "fp32"),

@@ -20,8 +20,10 @@ from droneseg.engines.onnxruntime import OnnxRuntimeEngine
 from droneseg.engines.winograd import engine as winograd
 from droneseg.engines.winograd import library
 from droneseg.engines.winograd.engine import WinogradEngine
+from droneseg.engines.winograd.weights import SUM_MAX, Integers
 from droneseg.errors import EngineFailed, EngineNotInstalled, UnsupportedNetwork
-from droneseg.machine import float32_lanes
+from droneseg.machine import float32_lanes, has_vnni
+from droneseg.mode import Precision
 
 pytestmark = pytest.mark.skipif(
     (platform.system(), platform.machine()) != ("Linux", "x86_64"),
@@ -41,6 +43,8 @@ KINDS = {
     "one channel": replace(UNEVEN, channel_names=("R",), features=(16, 32)),
 }
 LANES = [lanes for lanes in (8, 16) if lanes <= float32_lanes()]
+PRECISIONS: list[Precision] = ["fp32", "int16"] if has_vnni() else ["fp32"]
+needs_vnni = pytest.mark.skipif(not has_vnni(), reason="the processor has no AVX-512 VNNI")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -67,6 +71,31 @@ def test_logits_are_those_of_onnx_runtime(
     expected = logits(OnnxRuntimeEngine(bundle.model_path()), bundle)
     found = logits(WinogradEngine(bundle.model_path()), bundle)
     assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()
+
+
+@needs_vnni
+def test_logits_of_integers_are_close_to_them(bundle: Bundle) -> None:
+    expected = logits(OnnxRuntimeEngine(bundle.model_path()), bundle)
+    found = logits(WinogradEngine(bundle.model_path(), precision="int16"), bundle)
+    assert np.abs(found - expected).max() < 5e-3 * np.abs(expected).max()
+
+
+def test_no_sum_of_integers_overflows() -> None:
+    """Weights of one sign, and inputs that are all as large as they can be."""
+    rng = np.random.default_rng(0)
+    for kernels in (
+        np.ones((1, 4608, 1)),
+        rng.uniform(0.9, 1, (36, 1024, 16)),
+        rng.normal(0, 1, (36, 32, 16)),
+        np.zeros((36, 16, 16)),
+    ):
+        integers = Integers.of(kernels.astype(np.float32))
+        weights = integers.pairs[..., None].view(np.int16).swapaxes(2, 3).reshape(kernels.shape)
+        sums = np.abs(weights.astype(np.int64)).sum(axis=1)
+        assert (sums * integers.largest <= SUM_MAX).all()
+        # Nor are they smaller than they need be.
+        largest = np.abs(kernels).max(axis=1, keepdims=True)
+        assert (np.abs(weights * integers.scales - kernels) <= largest / 300).all()
 
 
 def test_norms_are_accurate_on_tiles_of_padding(tmp_path: Path) -> None:
@@ -113,19 +142,23 @@ def norm_between_convolutions(shape: tuple[int, ...], kernel: int, folder: Path)
     return path
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("threads", [2, 5])
-def test_logits_do_not_depend_on_the_threads(bundle: Bundle, threads: int) -> None:
-    alone = logits(WinogradEngine(bundle.model_path(), threads=1), bundle)
-    together = WinogradEngine(bundle.model_path(), threads=threads)
+def test_logits_do_not_depend_on_the_threads(
+    bundle: Bundle, threads: int, precision: Precision
+) -> None:
+    alone = logits(WinogradEngine(bundle.model_path(), threads=1, precision=precision), bundle)
+    together = WinogradEngine(bundle.model_path(), threads=threads, precision=precision)
     for _ in range(5):
         np.testing.assert_array_equal(logits(together, bundle), alone)
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("axes", [(0,), (1,), (0, 1)])
 def test_mirror_images_are_those_of_mirrored_tiles(
-    two_folds_bundle: Bundle, axes: tuple[int, ...]
+    two_folds_bundle: Bundle, axes: tuple[int, ...], precision: Precision
 ) -> None:
-    engine = WinogradEngine(two_folds_bundle.model_path())
+    engine = WinogradEngine(two_folds_bundle.model_path(), precision=precision)
     tiles = np.random.default_rng(0).normal(0, 1, (2, 3, 64, 48)).astype(np.float32)
     expected, mirrored, sums = (np.full((2, 4, 64, 48), 0.5, np.float32) for _ in range(3))
     flipped = tuple(axis + 2 for axis in axes)
@@ -230,7 +263,29 @@ def test_a_library_of_other_sources_is_refused(monkeypatch: pytest.MonkeyPatch) 
     assert unusable("winograd") is None
 
 
-def test_it_computes_in_float32_alone(two_folds_bundle: Bundle) -> None:
+@needs_vnni
+def test_of_zeros_come_the_biases(two_folds_bundle: Bundle) -> None:
+    tiles = np.zeros((1, 3, 64, 48), np.float32)
+    exact, whole = (np.empty((1, 4, 64, 48), np.float32) for _ in range(2))
+    WinogradEngine(two_folds_bundle.model_path()).run(tiles, exact)
+    WinogradEngine(two_folds_bundle.model_path(), precision="int16").run(tiles, whole)
+    assert np.abs(whole - exact).max() < 1e-2 * np.abs(exact).max()
+
+
+def test_fast_mode_takes_integers_where_the_processor_has_them(
+    two_folds_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "has_vnni", lambda: False)
+    assert open_engine(two_folds_bundle, runtime="winograd", mode="fast").precision == "fp32"
+    with pytest.raises(EngineNotInstalled, match="no AVX-512 VNNI"):
+        open_engine(two_folds_bundle, runtime="winograd", precision="int16")
+    monkeypatch.undo()
+    expected = "int16" if has_vnni() else "fp32"
+    assert open_engine(two_folds_bundle, runtime="winograd", mode="fast").precision == expected
+    assert open_engine(two_folds_bundle, runtime="winograd").precision == "fp32"
+
+
+def test_it_does_not_compute_in_bfloat16(two_folds_bundle: Bundle) -> None:
     with pytest.raises(EngineNotInstalled, match="cannot compute in bf16"):
         open_engine(two_folds_bundle, runtime="winograd", precision="bf16")
     assert open_engine(two_folds_bundle, precision="bf16").name == "openvino-cpu"

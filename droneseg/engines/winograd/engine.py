@@ -1,4 +1,4 @@
-"""WinogradEngine: our own float32 convolutions, for processors with AVX2 or AVX-512."""
+"""WinogradEngine: our own convolutions, for processors with AVX2 or AVX-512."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ from droneseg.engines.winograd.graph import Graph
 from droneseg.engines.winograd.library import PATH, library
 from droneseg.engines.winograd.program import Program, aligned
 from droneseg.errors import EngineFailed, EngineNotInstalled
-from droneseg.machine import available_cores, float32_lanes
+from droneseg.machine import available_cores, float32_lanes, has_vnni
 from droneseg.mode import Mode, Precision
 
 
@@ -23,26 +23,31 @@ class WinogradEngine:
     """Runs the convolutions of an nnU-Net on all cores, a tile after the other.
 
     Those of 3 x 3 are Winograd's, with a quarter of the multiplications, and norms and activations
-    are computed on the way: float32 as fast as other runtimes' bfloat16. The logits are the same
-    to the last bit for any number of threads.
+    are computed on the way: float32 as fast as other runtimes' bfloat16. In int16 sums are of
+    integers of 13 bits, whose scales follow each tile's values: several times as accurate as
+    bfloat16. The logits are the same to the last bit for any number of threads.
     """
 
     name = "winograd-cpu"
-    precision: Precision = "fp32"
     xp = np
 
     def __init__(
         self, model_path: Path, *, precision: Precision = "fp32", threads: int | None = None
     ):
         """Read the network and order its weights; see EngineClass."""
-        if precision != "fp32":
+        if precision not in {"fp32", "int16"}:
             raise EngineNotInstalled(f"the runtime winograd cannot compute in {precision}")
+        if precision == "int16" and not has_vnni():
+            raise EngineNotInstalled(
+                "the runtime winograd cannot compute in int16: the processor has no AVX-512 VNNI"
+            )
+        self.precision: Precision = precision
         threads, lanes = threads or available_cores(), float32_lanes()
         self._library = library()
         graph = Graph(model_path)
         self._tile, self._logits = graph.tile_shape, graph.logits_shape
         self.batch_pixels = graph.tile.height * graph.tile.width
-        self._program = Program(graph, lanes, threads)
+        self._program = Program(graph, lanes, threads, integers=precision == "int16")
         self._scratch = aligned(self._program.scratch_bytes // 4)
         self._crew = self._library.winograd_new(threads, lanes, self._program.scratch_bytes)
         if self._crew is None:
@@ -64,8 +69,8 @@ class WinogradEngine:
 
     @staticmethod
     def precisions() -> Mapping[Mode, Precision]:
-        """float32 always."""
-        return {"exact": "fp32", "fast": "fp32"}
+        """Of 16 bits the processors that have the instructions multiply twice as many."""
+        return {"exact": "fp32", "fast": "int16" if has_vnni() else "fp32"}
 
     def run(self, tiles: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Write the logits of the tiles into `out`; see Engine.

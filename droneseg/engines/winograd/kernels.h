@@ -1,11 +1,14 @@
-/* The steps' arithmetic for vectors of LANES floats; winograd.c includes this once for each width.
+/* The steps' arithmetic for vectors of LANES floats; winograd.c includes this once for each VARIANT.
+ *
+ * Where INTEGERS is 1, what is multiplied are integers of 16 bits: all of a block's input, or of a
+ * tile's, has one scale. Sums are whole, so that nothing but the rounding of both factors is lost.
  *
  * A step's work is cut into blocks of pixels and groups of output channels, which any thread may
  * take: what a block adds to the moments of a norm does not depend on who computes it.
  */
-#define PASTE_(name, lanes) name##_##lanes
-#define PASTE(name, lanes) PASTE_(name, lanes)
-#define NAMED(name) PASTE(name, LANES)
+#define PASTE_(name, variant) name##_##variant
+#define PASTE(name, variant) PASTE_(name, variant)
+#define NAMED(name) PASTE(name, VARIANT)
 #define ALWAYS static inline __attribute__((always_inline))
 
 typedef float NAMED(vec) __attribute__((vector_size(LANES * 4)));
@@ -24,6 +27,12 @@ typedef float NAMED(loose) __attribute__((vector_size(LANES * 4), aligned(4), ma
 #define SPREAD(value) ((vec)_mm256_set1_ps(value))
 #define ROWS_OF_1 12
 #define ROWS_OF_2 6
+#endif
+/* Factors of a product lie in words of 4 bytes: a float, or two integers of channels side by side. */
+#if INTEGERS
+#define WORDS(channels) ((channels) / 2)
+#else
+#define WORDS(channels) (channels)
 #endif
 
 /* ---- normalisation and activation of what a step reads ---- */
@@ -47,16 +56,44 @@ ALWAYS vec NAMED(activate)(vec value, struct NAMED(lazy) lazy) {
 
 /* ---- matrix products ---- */
 
-/* to[rows][vecs * LANES] = initial + the sum over runs of a[rows][depth] b[depth][vecs * LANES].
- * The rows of a lie `stride` apart, its runs `run`; those of b follow each other. */
+/* to[rows][vecs * LANES] = initial + scale * the sum over runs of a[rows][words] b[words][vecs *
+ * LANES]. The rows of a lie `stride` apart, its runs `run`; those of b follow each other. Floats are
+ * not scaled. */
+#if INTEGERS
 ALWAYS void NAMED(multiply)(const float *a, ptrdiff_t stride, int runs, ptrdiff_t run,
-                            const float *b, int depth, const float *initial, float *to, int rows,
-                            int vecs) {
+                            const float *b, int words, const float *initial, const float *scale,
+                            float *to, int rows, int vecs) {
+  __m512i acc[24];
+#pragma GCC unroll 24
+  for (int i = 0; i < rows * vecs; i++) acc[i] = _mm512_setzero_si512();
+  for (int i = 0; i < runs; i++, a += run)
+    for (int c = 0; c < words; c++, b += vecs * LANES) {
+      __m512i columns[2];
+#pragma GCC unroll 2
+      for (int v = 0; v < vecs; v++) columns[v] = _mm512_loadu_si512(b + v * LANES);
+#pragma GCC unroll 24
+      for (int r = 0; r < rows; r++) {
+        __m512i pairs = _mm512_set1_epi32(((const word *)a)[r * stride + c]);
+#pragma GCC unroll 2
+        for (int v = 0; v < vecs; v++)
+          __asm__("vpdpwssd %2, %1, %0" : "+v"(acc[r * vecs + v]) : "v"(pairs), "v"(columns[v]));
+      }
+    }
+#pragma GCC unroll 24
+  for (int i = 0; i < rows * vecs; i++)
+    STORE(to + i * LANES, (vec)_mm512_cvtepi32_ps(acc[i]) * LOAD(scale + i % vecs * LANES) +
+                              LOAD(initial + i % vecs * LANES));
+}
+#else
+ALWAYS void NAMED(multiply)(const float *a, ptrdiff_t stride, int runs, ptrdiff_t run,
+                            const float *b, int words, const float *initial, const float *scale,
+                            float *to, int rows, int vecs) {
+  (void)scale;
   vec acc[24];
 #pragma GCC unroll 24
   for (int i = 0; i < rows * vecs; i++) acc[i] = LOAD(initial + i % vecs * LANES);
   for (int i = 0; i < runs; i++, a += run)
-    for (int c = 0; c < depth; c++, b += vecs * LANES) {
+    for (int c = 0; c < words; c++, b += vecs * LANES) {
       vec columns[2];
 #pragma GCC unroll 2
       for (int v = 0; v < vecs; v++) columns[v] = LOAD(b + v * LANES);
@@ -70,18 +107,60 @@ ALWAYS void NAMED(multiply)(const float *a, ptrdiff_t stride, int runs, ptrdiff_
 #pragma GCC unroll 24
   for (int i = 0; i < rows * vecs; i++) STORE(to + i * LANES, acc[i]);
 }
+#endif
 
 /* By themselves, as the compiler would not keep all in registers among other code. */
 static __attribute__((noinline)) void NAMED(multiply_1)(const float *a, ptrdiff_t stride, int runs,
-                                                        ptrdiff_t run, const float *b, int depth,
-                                                        const float *initial, float *to) {
-  NAMED(multiply)(a, stride, runs, run, b, depth, initial, to, ROWS_OF_1, 1);
+                                                        ptrdiff_t run, const float *b, int words,
+                                                        const float *initial, const float *scale,
+                                                        float *to) {
+  NAMED(multiply)(a, stride, runs, run, b, words, initial, scale, to, ROWS_OF_1, 1);
 }
 
 static __attribute__((noinline)) void NAMED(multiply_2)(const float *a, ptrdiff_t stride, int runs,
-                                                        ptrdiff_t run, const float *b, int depth,
-                                                        const float *initial, float *to) {
-  NAMED(multiply)(a, stride, runs, run, b, depth, initial, to, ROWS_OF_2, 2);
+                                                        ptrdiff_t run, const float *b, int words,
+                                                        const float *initial, const float *scale,
+                                                        float *to) {
+  NAMED(multiply)(a, stride, runs, run, b, words, initial, scale, to, ROWS_OF_2, 2);
+}
+
+/* ---- from floats to what is multiplied ---- */
+
+#if INTEGERS
+/* What 1 stands for, so that the largest of the floats is the largest integer. */
+static float NAMED(size_of)(const struct step *step, const float *values, ptrdiff_t count) {
+  __m512 most = _mm512_setzero_ps();
+  for (ptrdiff_t i = 0; i < count; i += LANES)
+    most = _mm512_max_ps(most, _mm512_abs_ps((__m512)LOAD(values + i)));
+  return _mm512_reduce_max_ps(most) / step->largest;
+}
+
+/* `to` may be `values` itself. */
+ALWAYS void NAMED(round)(const float *values, ptrdiff_t count, float size, float *to) {
+  vec factor = SPREAD(size > 0 ? 1 / size : 0);
+  for (ptrdiff_t i = 0; i < count; i += LANES) {
+    __m512i whole = _mm512_cvtps_epi32((__m512)(LOAD(values + i) * factor));
+    _mm256_storeu_si256((__m256i *)(to + i / 2), _mm512_cvtepi32_epi16(whole));
+  }
+}
+#endif
+
+/* The input of a block, where it lies; what an integer stands for. */
+ALWAYS float NAMED(factors)(const struct step *step, float *values, ptrdiff_t count) {
+#if INTEGERS
+  float size = NAMED(size_of)(step, values, count);
+  NAMED(round)(values, count, size, values);
+  return size;
+#else
+  (void)step, (void)values, (void)count;
+  return 1;
+#endif
+}
+
+/* Of the products with some of the weights, whose own scales are given. */
+ALWAYS void NAMED(scales)(const float *of_weights, float size, float *to, int vecs) {
+  if (INTEGERS)
+    for (int v = 0; v < vecs; v++) STORE(to + v * LANES, LOAD(of_weights + v * LANES) * size);
 }
 
 /* ---- statistics of a norm ---- */
@@ -164,27 +243,37 @@ ALWAYS void NAMED(tile_in)(const struct step *step, const struct source *from, i
   }
 }
 
+/* Integers are made of one tile after the other, which is in `room` before; of `sizes` each has one. */
 static void NAMED(tiles_in)(const struct step *step, int first, int count, float *to,
-                            ptrdiff_t spread, int depth) {
-  int across = (step->out_width + 3) / 4;
+                            ptrdiff_t spread, float *room, float *sizes) {
+  int across = (step->out_width + 3) / 4, depth = step->depth;
   for (int t = 0; t < count; t++) {
     int y = (first + t) / across * 4 - 1, x = (first + t) % across * 4 - 1;
     int inside = y >= 0 && x >= 0 && y + 6 <= step->in_height && x + 6 <= step->in_width;
-    float *into = to + (ptrdiff_t)t * depth;
+    float *into = INTEGERS ? room : to + (ptrdiff_t)t * depth;
+    ptrdiff_t apart = INTEGERS ? depth : spread;
     for (int s = 0; s < step->sources; s++) {
       const struct source *from = step->source + s;
       for (int c = 0; c < from->channels; c += LANES, into += LANES)
         if (inside)
-          NAMED(tile_in)(step, from, c, y, x, into, spread, 1);
+          NAMED(tile_in)(step, from, c, y, x, into, apart, 1);
         else
-          NAMED(tile_in)(step, from, c, y, x, into, spread, 0);
+          NAMED(tile_in)(step, from, c, y, x, into, apart, 0);
     }
+#if INTEGERS
+    sizes[t] = NAMED(size_of)(step, room, 36 * depth);
+    for (int e = 0; e < 36; e++)
+      NAMED(round)(room + e * depth, depth, sizes[t], to + e * spread + (ptrdiff_t)t * WORDS(depth));
+#else
+    (void)sizes;
+#endif
   }
 }
 
 /* LANES output channels of all tiles of a block, and their moments. */
 ALWAYS void NAMED(tiles_out)(const struct step *step, int block, int first, int count, int channel,
-                             const float *products, ptrdiff_t spread, int stride) {
+                             const float *products, ptrdiff_t spread, int stride,
+                             const float *sizes) {
   int across = (step->out_width + 3) / 4;
   ptrdiff_t row = (ptrdiff_t)step->out_width * step->channels;
   vec bias = LOAD(step->bias + channel);
@@ -211,7 +300,7 @@ ALWAYS void NAMED(tiles_out)(const struct step *step, int block, int first, int 
       vec values[4];
       const vec *h = half + (height > 1) * 6;
       NAMED(output_transform)(h[0], h[1], h[2], h[3], h[4], h[5], values);
-      moments.pivot = values[width > 1] + bias;
+      moments.pivot = INTEGERS ? values[width > 1] * sizes[t] + bias : values[width > 1] + bias;
     }
     struct NAMED(moments) own = {moments.pivot, {0}, {0}};
 #pragma GCC unroll 4
@@ -222,7 +311,7 @@ ALWAYS void NAMED(tiles_out)(const struct step *step, int block, int first, int 
 #pragma GCC unroll 4
       for (int j = 0; j < 4; j++)
         if (i < height && j < width) {
-          vec value = values[j] + bias;
+          vec value = INTEGERS ? values[j] * sizes[t] + bias : values[j] + bias;
           STORE(to + i * row + j * step->channels, value);
           NAMED(observe)(&own, value);
         }
@@ -238,26 +327,27 @@ ALWAYS void NAMED(winograd_groups)(const struct step *step, int block, int group
                                    float *scratch, int vecs, int rows) {
   int tiles = ((step->out_height + 3) / 4) * ((step->out_width + 3) / 4);
   int first = block * step->block, count = tiles - first < step->block ? tiles - first : step->block;
-  int padded = (count + rows - 1) / rows * rows, width = vecs * LANES, depth = step->depth;
+  int padded = (count + rows - 1) / rows * rows, width = vecs * LANES, words = WORDS(step->depth);
   /* Not a power of two, whose multiples would all lie in the same lines of the cache. */
-  ptrdiff_t in_spread = (ptrdiff_t)padded * depth + 16, out_spread = (ptrdiff_t)padded * width + 16;
-  float *in = scratch, *products = scratch + 36 * in_spread;
-  NAMED(tiles_in)(step, first, count, in, in_spread, depth);
+  ptrdiff_t in_spread = (ptrdiff_t)padded * words + 16, out_spread = (ptrdiff_t)padded * width + 16;
+  float *in = scratch, *products = in + 36 * in_spread, *sizes = products + 36 * out_spread;
+  NAMED(tiles_in)(step, first, count, in, in_spread, sizes + padded, sizes);
   for (int e = 0; e < 36; e++)
-    memset(in + e * in_spread + (ptrdiff_t)count * depth, 0,
-           (size_t)(padded - count) * depth * sizeof(float));
+    memset(in + e * in_spread + (ptrdiff_t)count * words, 0,
+           (size_t)(padded - count) * words * sizeof(float));
   for (int g = group; g < groups; g++) {
-    const float *weights = step->weights + (ptrdiff_t)g * 36 * depth * width;
     for (int e = 0; e < 36; e++) {
-      const float *a = in + e * in_spread, *b = weights + (ptrdiff_t)e * depth * width;
+      ptrdiff_t product = (ptrdiff_t)g * 36 + e;
+      const float *a = in + e * in_spread, *b = step->weights + product * words * width;
       float *to = products + e * out_spread;
       for (int t = 0; t < padded; t += rows)
         (vecs == 2 ? NAMED(multiply_2) : NAMED(multiply_1))(
-            a + (ptrdiff_t)t * depth, depth, 1, 0, b, depth, zeros, to + (ptrdiff_t)t * width);
+            a + (ptrdiff_t)t * words, words, 1, 0, b, words, zeros, step->scales + product * width,
+            to + (ptrdiff_t)t * width);
     }
     for (int v = 0; v < vecs; v++)
       NAMED(tiles_out)(step, block, first, count, g * width + v * LANES, products + v * LANES,
-                       out_spread, width);
+                       out_spread, width, sizes);
   }
 }
 
@@ -320,22 +410,25 @@ ALWAYS void NAMED(direct_groups)(const struct step *step, int block, int group, 
   int across = (step->out_width + step->block - 1) / step->block;
   int y = block / across, x = block % across * step->block;
   int count = step->out_width - x < step->block ? step->out_width - x : step->block;
-  int padded = (count + rows - 1) / rows * rows, width = vecs * LANES, depth = step->depth;
+  int padded = (count + rows - 1) / rows * rows, width = vecs * LANES, words = WORDS(step->depth);
   int columns = (padded - 1) * step->stride_width + step->kernel_width;
   NAMED(window)(step, y * step->stride_height - step->pad_height,
                 x * step->stride_width - step->pad_width, step->kernel_height, columns, scratch);
+  float size = NAMED(factors)(step, scratch, (ptrdiff_t)step->kernel_height * columns * step->depth);
   for (int g = group; g < groups; g++) {
     const float *weights =
         step->weights +
-        (ptrdiff_t)g * step->kernel_height * step->kernel_width * depth * width;
+        (ptrdiff_t)g * step->kernel_height * step->kernel_width * words * width;
+    float scales[2 * LANES];
+    NAMED(scales)(step->scales + g * width, size, scales, vecs);
     struct NAMED(moments) moments[2] = {{{0}, {0}, {0}}, {{0}, {0}, {0}}};
     for (int t = 0; t < padded; t += rows) {
       float values[24 * LANES];
       /* The columns of a kernel's row lie side by side. */
       (vecs == 2 ? NAMED(multiply_2) : NAMED(multiply_1))(
-          scratch + (ptrdiff_t)t * step->stride_width * depth,
-          (ptrdiff_t)step->stride_width * depth, step->kernel_height, (ptrdiff_t)columns * depth,
-          weights, step->kernel_width * depth, step->bias + g * width, values);
+          scratch + (ptrdiff_t)t * step->stride_width * words,
+          (ptrdiff_t)step->stride_width * words, step->kernel_height, (ptrdiff_t)columns * words,
+          weights, step->kernel_width * words, step->bias + g * width, scales, values);
       if (t == 0)
         for (int v = 0; v < vecs; v++)
           moments[v].pivot = LOAD(values + ((count > 1) * vecs + v) * LANES);
@@ -386,16 +479,21 @@ ALWAYS void NAMED(pointwise_groups)(const struct step *step, int block, int grou
   int across = (step->in_width + step->block - 1) / step->block;
   int y = block / across, x = block % across * step->block;
   int count = step->in_width - x < step->block ? step->in_width - x : step->block;
-  int padded = (count + rows - 1) / rows * rows, width = vecs * LANES, depth = step->depth;
+  int padded = (count + rows - 1) / rows * rows, width = vecs * LANES, words = WORDS(step->depth);
   int taps = step->kernel_height * step->kernel_width;
   NAMED(window)(step, y, x, 1, padded, scratch);
+  float size = NAMED(factors)(step, scratch, (ptrdiff_t)padded * step->depth);
   for (int g = group; g < groups; g++)
     for (int tap = 0; tap < taps; tap++) {
-      const float *b = step->weights + ((ptrdiff_t)g * taps + tap) * depth * width;
+      ptrdiff_t product = (ptrdiff_t)g * taps + tap;
+      const float *b = step->weights + product * words * width;
+      float scales[2 * LANES];
+      NAMED(scales)(step->scales + product * width, size, scales, vecs);
       for (int t = 0; t < padded; t += rows) {
         float values[24 * LANES];
         (vecs == 2 ? NAMED(multiply_2) : NAMED(multiply_1))(
-            scratch + (ptrdiff_t)t * depth, depth, 1, 0, b, depth, step->bias + g * width, values);
+            scratch + (ptrdiff_t)t * words, words, 1, 0, b, words, step->bias + g * width, scales,
+            values);
         if (step->kind == HEAD) {
           int heads = step->heads - g * width < width ? step->heads - g * width : width;
           NAMED(logits)(step, y, x + t, count - t < rows ? count - t : rows, g * width, heads,
@@ -474,6 +572,7 @@ static void NAMED(compute)(const struct step *step, int block, int group, int gr
 #undef SPREAD
 #undef ROWS_OF_1
 #undef ROWS_OF_2
+#undef WORDS
 #undef STORE
 #undef LOAD
 #undef loose

@@ -8,7 +8,7 @@ from pathlib import Path
 # Compiled by hatch_build.py when DroneSeg is installed.
 PATH = Path(__file__).with_name("libwinograd.so")
 # Of what both sides must agree on; as in winograd.c.
-VERSION = 1
+VERSION = 2
 
 
 class Computation(IntEnum):
@@ -48,10 +48,12 @@ class Step(ctypes.Structure):
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "weights", "bias", "out", "moments", "counts", "gamma", "beta", "scale", "shift",
+                "weights", "scales", "bias", "out", "moments", "counts", "gamma", "beta", "scale",
+                "shift",
             )
         ),
         ("epsilon", ctypes.c_double),
+        ("largest", ctypes.c_float),
     ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from droneseg.engines.winograd.library import Computation, Step
 from droneseg.engines.winograd.operation import Image, Kind, Operation
 from droneseg.engines.winograd.weights import (
     Floats,
+    Integers,
     by_tap,
     grouped,
     padded,
@@ -37,15 +38,17 @@ class Program:
         scratch_bytes: what each thread needs beside.
     """
 
-    def __init__(self, graph: Graph, lanes: int, threads: int):
+    def __init__(self, graph: Graph, lanes: int, threads: int, *, integers: bool = False):
         """Order the weights and find room for the images.
 
         Args:
             graph: what to compute.
             lanes: floats of a vector, 8 or 16.
             threads: that will do it. What they give does not depend on their number.
+            integers: whether to multiply them, but for the first and the last convolution.
         """
         self._tile, self._lanes, self._threads = graph.tile, lanes, threads
+        self._integers = integers
         self._room = _room(graph)
         self._kept: list[NDArray[np.generic]] = []
         self._readers: list[Step] = []
@@ -127,7 +130,9 @@ class Program:
             fitting = min(BLOCK_BYTES // (36 * 4 * step.depth), MAX_TILES)
             step.block = min(max(rows, fitting // rows * rows), _multiple(_tiles(step), rows))
             step.blocks = -(-_tiles(step) // step.block)
+            # Of integers, one tile of floats and a size for each beside.
             floats = 36 * (step.block * (step.depth + width) + CACHE_LINE)
+            floats += step.block + 36 * step.depth
         elif step.kind == Computation.SUM:
             step.blocks = step.out_height
         else:
@@ -152,7 +157,17 @@ class Program:
             kernels = kernels[:, : step.depth]
         if step.kind == Computation.WINOGRAD:
             kernels = transformed(kernels)
-        step.weights = self._keep(grouped(kernels, step.vectors * self._lanes))
+        width = step.vectors * self._lanes
+        if self._integers and not step.planar and step.kind != Computation.HEAD:
+            if step.kind == Computation.DIRECT:
+                # All taps are added up in one sum.
+                kernels = kernels.reshape(1, -1, step.channels)
+            weights = Integers.of(kernels)
+            step.weights = self._keep(grouped(weights.pairs, width))
+            step.scales = self._keep(grouped(weights.scales, width))
+            step.largest = weights.largest
+        else:
+            step.weights = self._keep(grouped(kernels, width))
         step.bias = self._keep(padded_vector(operation.bias, operation.out.channels))
 
     def _fill_norm(self, operation: Operation, step: Step) -> None:

@@ -1,6 +1,7 @@
 """Weights in the order in which kernels.h reads them."""
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,11 @@ CHANNELS = 16
 # Where F(4 x 4, 3 x 3) interpolates, beside infinity; as POINT_A and POINT_B in winograd.c. Logits
 # are half as far off as with the usual 1 and 2.
 POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
+
+# Nothing is divided by less.
+TINY = 1e-30
+# Of an integer, and of a sum of products of two.
+INTEGER_MAX, SUM_MAX = 2**15 - 1, 2**31 - 1
 
 
 def padded(channels: int) -> int:
@@ -55,7 +61,36 @@ def transformed(kernels: Floats) -> Floats:
     return both.reshape(36, *kernels.shape[1:]).astype(np.float32)
 
 
-def grouped(kernels: Floats, width: int) -> Floats:
+class Integers(NamedTuple):
+    """Weights and input, as large as they can be if no sum of products is to overflow.
+
+    Attributes:
+        pairs: [kernel, in / 2, out], each of them two int16 weights.
+        scales: [kernel, 1, out], what 1 stands for.
+        largest: of the input.
+    """
+
+    pairs: NDArray[np.int32]
+    scales: Floats
+    largest: int
+
+    @classmethod
+    def of(cls, kernels: Floats) -> "Integers":
+        """The weights [kernel, in, out]; the sums are over `in`."""
+        count, depth, heads = kernels.shape
+        magnitudes = np.abs(kernels).astype(np.float64)
+        sums, most = (f(magnitudes, axis=1, keepdims=True) for f in (np.sum, np.max))
+        # The input is given twice as many steps as the weights: its scale is of many values.
+        summed = np.max(sums / np.maximum(most, TINY), initial=1)
+        largest = min(int(np.sqrt(2 * SUM_MAX / summed)), INTEGER_MAX)
+        # Each weight may be rounded up by a half.
+        scales = np.maximum(sums / (SUM_MAX / largest - depth / 2), most / INTEGER_MAX)
+        whole = np.rint(kernels / np.maximum(scales, TINY)).astype(np.int16)
+        pairs = np.ascontiguousarray(whole.reshape(count, depth // 2, 2, heads).swapaxes(2, 3))
+        return cls(pairs.view(np.int32)[..., 0], scales.astype(np.float32), largest)
+
+
+def grouped(kernels: NDArray[Any], width: int) -> NDArray[Any]:
     """[groups, kernel, in, width] of [kernel, in, out]: what is read together lies together."""
     count, depth, heads = kernels.shape
     groups = kernels.reshape(count, depth, heads // width, width).transpose(2, 0, 1, 3)

@@ -42,7 +42,10 @@ struct step {
   int32_t adds;   /* whether to add to the logits that are there */
   /* Whether the tile is read, and the logits are written, from the last row or column on. */
   int32_t mirror_rows, mirror_columns;
-  const float *weights; /* [groups][kernel, or 36][depth][vectors * LANES] */
+  const float *weights; /* [groups][kernel, or 36][depth][vectors * LANES], of floats or ... */
+  /* ... of integers, two of a depth side by side; what 1 stands for, [groups][1, kernel of a
+   * TRANSPOSED, or 36][vectors * LANES]. Null for floats. */
+  const float *scales;
   const float *bias;
   float *out; /* [height][width][channels], or the logits, [heads][height][width] */
   /* Of the output's InstanceNormalization, whose scale and shift readers apply; or null. */
@@ -51,14 +54,15 @@ struct step {
   const float *gamma, *beta;
   float *scale, *shift;
   double epsilon;
+  float largest; /* integer of the input: no sum is then beyond 32 bits */
 };
-
-/* To be raised with every change of the points, of ROWS_OF_1 or ROWS_OF_2; as in library.py. */
-#define VERSION 1
 
 /* Points at which a kernel is looked at: 0, +-A, +-B and infinity; as in weights.py. */
 #define POINT_A 0.75f
 #define POINT_B 1.5f
+
+/* A float, or two integers of 16 bits. */
+typedef int32_t __attribute__((may_alias)) word;
 
 static const float zeros[32];
 
@@ -72,17 +76,36 @@ static const float zeros[32];
 #endif
 #define STRING(text) #text
 
-FOR("avx512f,fma")
-#define LANES 16
-#include "kernels.h"
-#undef LANES
-END
+/* To be raised with every change of the points, of ROWS_OF_1 or ROWS_OF_2; as in library.py. */
+#define VERSION 2
 
-FOR("avx2,fma")
-#define LANES 8
+#define LANES 16
+#define INTEGERS 0
+#define VARIANT avx512
+FOR("avx512f,fma")
 #include "kernels.h"
-#undef LANES
 END
+#undef VARIANT
+#undef INTEGERS
+
+#define INTEGERS 1
+#define VARIANT vnni
+FOR("avx512f,avx512vnni,fma")
+#include "kernels.h"
+END
+#undef VARIANT
+#undef INTEGERS
+#undef LANES
+
+#define LANES 8
+#define INTEGERS 0
+#define VARIANT avx2
+FOR("avx2,fma")
+#include "kernels.h"
+END
+#undef VARIANT
+#undef INTEGERS
+#undef LANES
 
 /* Mean and variance of all blocks become the scale and shift of whoever reads the output. */
 static void finish(const struct step *step) {
@@ -141,10 +164,12 @@ static void work(struct crew *crew, float *scratch) {
     while ((part = atomic_fetch_add(&crew->next, 1)) < parts) {
       int split = part / step->blocks;
       int from = groups * split / step->splits, to = groups * (split + 1) / step->splits;
-      if (crew->lanes == 16)
-        compute_16(step, part % step->blocks, from, to, scratch);
+      if (step->scales)
+        compute_vnni(step, part % step->blocks, from, to, scratch);
+      else if (crew->lanes == 16)
+        compute_avx512(step, part % step->blocks, from, to, scratch);
       else
-        compute_8(step, part % step->blocks, from, to, scratch);
+        compute_avx2(step, part % step->blocks, from, to, scratch);
     }
     if (atomic_fetch_add(&crew->arrived, 1) == crew->count - 1) {
       finish(step);
