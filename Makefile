@@ -12,6 +12,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # What installing compiles is to be compiled again when it changes.
 BUILT_FROM := pyproject.toml hatch_build.py $(wildcard droneseg/engines/winograd/*.[ch])
+# Tests that run beside each other; those of servers and benchmarks have the machine for themselves.
+BESIDE := tests/drift tests/droneseg tests/export tests/parity
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export BENTOML_DO_NOT_TRACK := true
 
@@ -30,7 +32,8 @@ serve: install model  ## Serve the model on PORT (3000); DRONESEG_MODEL picks an
 	$(BIN)/bentoml serve service:DroneSeg --port $(PORT)
 
 test: $(VENV)/installed-test model  ## Run all tests, parity with nnU-Net among them.
-	$(BIN)/python -m pytest --cov --cov-report=term $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest --numprocesses logical --dist worksteal --cov --cov-report= $(PYTEST_OPTIONS) $(BESIDE)
+	$(BIN)/python -m pytest --cov --cov-append --cov-report=term $(PYTEST_OPTIONS) $(BESIDE:%=--ignore=%)
 
 dev: $(VENV)/installed-dev model  ## Install everything for development.
 

@@ -221,6 +221,7 @@ def test_modes_share_an_engine_that_suits_both(
     two_folds_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("droneseg.engines.has_amx", lambda: False)
+    monkeypatch.setattr("droneseg.engines.winograd.engine.has_vnni", lambda: False)
     engines = open_engines(two_folds_bundle)
     assert engines["fast"] is engines["exact"]
 
