@@ -13,7 +13,9 @@ BIN := $(VENV)/bin
 # What installing compiles is to be compiled again when it changes.
 BUILT_FROM := pyproject.toml hatch_build.py $(wildcard droneseg/engines/winograd/*.[ch])
 # Tests that run beside each other; those of servers and benchmarks have the machine for themselves.
-BESIDE := tests/drift tests/droneseg tests/export tests/parity
+BESIDE := tests/droneseg tests/export tests/parity
+# What pytest exits with where PYTEST_OPTIONS selects nothing.
+NONE_SELECTED := 5
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 export BENTOML_DO_NOT_TRACK := true
 
@@ -32,8 +34,13 @@ serve: install model  ## Serve the model on PORT (3000); DRONESEG_MODEL picks an
 	$(BIN)/bentoml serve service:DroneSeg --port $(PORT)
 
 test: $(VENV)/installed-test model  ## Run all tests, parity with nnU-Net among them.
-	$(BIN)/python -m pytest --numprocesses logical --dist worksteal --cov --cov-report= $(PYTEST_OPTIONS) $(BESIDE)
-	$(BIN)/python -m pytest --cov --cov-append --cov-report=term $(PYTEST_OPTIONS) $(BESIDE:%=--ignore=%)
+	@cores=$$($(BIN)/python -c "from droneseg.machine import available_cores; print(available_cores())"); \
+	status=0; \
+	$(BIN)/python -m pytest --numprocesses $$cores --dist worksteal --cov --cov-report= \
+	  $(PYTEST_OPTIONS) $(BESIDE) || test $$? = $(NONE_SELECTED) || status=1; \
+	$(BIN)/python -m pytest --cov --cov-append --cov-report=term \
+	  $(PYTEST_OPTIONS) $(BESIDE:%=--ignore=%) || test $$? = $(NONE_SELECTED) || status=1; \
+	exit $$status
 
 dev: $(VENV)/installed-dev model  ## Install everything for development.
 

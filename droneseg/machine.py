@@ -49,7 +49,7 @@ def float32_lanes() -> int:
 
 def has_vnni() -> bool:
     """Whether the processor multiplies and adds pairs of 16-bit integers, 16 at once."""
-    return {"avx512f", "avx512_vnni"} <= {*_cpu_info("flags").split()}
+    return float32_lanes() == 16 and "avx512_vnni" in _cpu_info("flags").split()
 
 
 def has_amx() -> bool:

@@ -2,8 +2,9 @@
 
 import os
 
+# Of the machine; None where they cannot be chosen.
+CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-if _worker and hasattr(os, "sched_setaffinity"):
+if _worker and CORES:
     # Before any library counts the cores; threads of two that wait for each other would take turns.
-    _cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {_cores[int(_worker.removeprefix("gw")) % len(_cores)]})
+    os.sched_setaffinity(0, {sorted(CORES)[int(_worker.removeprefix("gw")) % len(CORES)]})

@@ -18,7 +18,7 @@ LOGIT_TOLERANCES: dict[Precision, float] = {
     "fp32": 1e-4,
     "fp16": 2e-2,
     "bf16": 1e-1,
-    "int16": 2e-2,
+    "int16": 1e-1,
 }
 
 

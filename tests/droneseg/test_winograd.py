@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from droneseg.engines.winograd.weights import SUM_MAX, Integers
 from droneseg.errors import EngineFailed, EngineNotInstalled, UnsupportedNetwork
 from droneseg.machine import float32_lanes, has_vnni
 from droneseg.mode import Precision
+from tests import CORES
 
 pytestmark = pytest.mark.skipif(
     (platform.system(), platform.machine()) != ("Linux", "x86_64"),
@@ -80,22 +82,70 @@ def test_logits_of_integers_are_close_to_them(bundle: Bundle) -> None:
     assert np.abs(found - expected).max() < 5e-3 * np.abs(expected).max()
 
 
-def test_no_sum_of_integers_overflows() -> None:
-    """Weights of one sign, and inputs that are all as large as they can be."""
+def test_no_sum_of_integers_can_overflow() -> None:
     rng = np.random.default_rng(0)
-    for kernels in (
-        np.ones((1, 4608, 1)),
-        rng.uniform(0.9, 1, (36, 1024, 16)),
-        rng.normal(0, 1, (36, 32, 16)),
-        np.zeros((36, 16, 16)),
-    ):
+    some = rng.normal(0, 1, (36, 32, 16))
+    some[:, :, 3] = 0
+    for kernels in (np.ones((1, 4608, 1)), rng.uniform(0.9, 1, (36, 1024, 16)), some):
         integers = Integers.of(kernels.astype(np.float32))
         weights = integers.pairs[..., None].view(np.int16).swapaxes(2, 3).reshape(kernels.shape)
         sums = np.abs(weights.astype(np.int64)).sum(axis=1)
         assert (sums * integers.largest <= SUM_MAX).all()
         # Nor are they smaller than they need be.
         largest = np.abs(kernels).max(axis=1, keepdims=True)
-        assert (np.abs(weights * integers.scales - kernels) <= largest / 300).all()
+        assert (np.abs(weights * integers.units - kernels) <= largest / 300).all()
+
+
+@needs_vnni
+@pytest.mark.parametrize("operator", ["Conv", "Conv, strided", "ConvTranspose"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_sums_are_right(operator: str, sign: int, tmp_path: Path) -> None:
+    """All weights are equal, and so are all inputs."""
+    path = one_operation(operator, sign, tmp_path)
+    tiles = np.full((1, 64, 48, 48), 3.7, np.float32)
+    shape = {"Conv": 48, "Conv, strided": 24, "ConvTranspose": 96}[operator]
+    expected, found = (np.empty((1, 64, shape, shape), np.float32) for _ in range(2))
+    OnnxRuntimeEngine(path).run(tiles, expected)
+    WinogradEngine(path, precision="int16").run(tiles, found)
+    assert np.abs(expected).max() > 1
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 * np.abs(expected).max())
+
+
+def one_operation(operator: str, sign: int, folder: Path) -> Path:
+    """A model that adds up all it is given; the convolutions around it change nothing."""
+    name, _, strided = operator.partition(", ")
+    same = np.eye(64, dtype=np.float32).reshape(64, 64, 1, 1)
+    taps = 3 if name == "Conv" else 2
+    plain: dict[str, Any] = {"kernel_shape": [1, 1], "strides": [1, 1]}
+    own: dict[str, Any] = {
+        "kernel_shape": [taps] * 2,
+        "strides": [2 if strided or taps == 2 else 1] * 2,
+    }
+    if name == "Conv":
+        own["pads"] = [1] * 4
+    weights = {"same": same, "all": np.full((64, 64, taps, taps), sign * 0.01, np.float32)}
+    return save_model(
+        [
+            helper.make_node("Conv", ["tiles", "same"], ["a"], **plain),
+            helper.make_node(name, ["a", "all"], ["b"], **own),
+            helper.make_node("Conv", ["b", "same"], ["logits"], **plain),
+        ],
+        (64, 48, 48),
+        weights,
+        folder / "one.onnx",
+    )
+
+
+@needs_vnni
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_a_number_is_not_hidden(value: float, tmp_path: Path) -> None:
+    tiles = np.ones((1, 64, 48, 48), np.float32)
+    tiles[0, 5, 20, 20] = value
+    for operator, size in (("Conv", 48), ("Conv, strided", 24), ("ConvTranspose", 96)):
+        logits = np.empty((1, 64, size, size), np.float32)
+        WinogradEngine(one_operation(operator, 1, tmp_path), precision="int16").run(tiles, logits)
+        middle = size * 20 // 48
+        assert not np.isfinite(logits[0, :, middle, middle]).any()
 
 
 def test_norms_are_accurate_on_tiles_of_padding(tmp_path: Path) -> None:
@@ -125,23 +175,51 @@ def norm_between_convolutions(shape: tuple[int, ...], kernel: int, folder: Path)
     }
     plain: dict[str, Any] = {"kernel_shape": [1, 1], "strides": [1, 1]}
     wide: dict[str, Any] = {"kernel_shape": [kernel] * 2, "strides": [1, 1], "pads": [pad] * 4}
-    graph = helper.make_graph(
+    return save_model(
         [
             helper.make_node("Conv", ["tiles", "same"], ["a"], **plain),
             helper.make_node("Conv", ["a", "wide"], ["b"], **wide),
             helper.make_node("InstanceNormalization", ["b", "ones", "zeros"], ["c"], epsilon=1e-5),
             helper.make_node("Conv", ["c", "same"], ["logits"], **plain),
         ],
-        "norm",
-        [helper.make_tensor_value_info("tiles", TensorProto.FLOAT, ["batch", *shape[1:]])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", *shape[1:]])],
+        shape[1:],
+        weights,
+        folder / f"norm{kernel}.onnx",
+    )
+
+
+def save_model(
+    nodes: list[onnx.NodeProto],
+    shape: tuple[int, ...],
+    weights: dict[str, NDArray[np.float32]],
+    path: Path,
+) -> Path:
+    """A model of `tiles` of a shape, whose `logits` have as many channels."""
+    logits: list[str | int | None] = ["batch", shape[0], None, None]
+    graph = helper.make_graph(
+        nodes,
+        "model",
+        [helper.make_tensor_value_info("tiles", TensorProto.FLOAT, ["batch", *shape])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, logits)],
         [onnx.numpy_helper.from_array(values, name) for name, values in weights.items()],
     )
-    path = folder / f"norm{kernel}.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
     return path
 
 
+@pytest.fixture
+def all_cores() -> Iterator[None]:
+    """Threads run at the same time, also where tests have a core each."""
+    if CORES is None:
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES)
+    yield
+    os.sched_setaffinity(0, own)
+
+
+@pytest.mark.usefixtures("all_cores")
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("threads", [2, 5])
 def test_logits_do_not_depend_on_the_threads(

@@ -65,13 +65,17 @@ class Server:
 
     @contextmanager
     def runner_paused(self) -> Iterator[None]:
-        """What the model is at takes as long as this, however fast the machine."""
+        """What the model is at takes as long as this, however fast the machine.
+
+        Not above 7 s: the front asks how the runner is, and would take no photo any more.
+        """
         runner = self.runner_pid
         os.kill(runner, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(runner, signal.SIGCONT)
+            with suppress(ProcessLookupError):
+                os.kill(runner, signal.SIGCONT)
 
 
 def free_port() -> int:

@@ -93,10 +93,10 @@ def test_bodies_that_are_worked_on_give_way_to_nobody(crowded: Server) -> None:
     padded = LARGE + b"x" * (MAX_BODY_BYTES - len(LARGE) - 1000)
     third = b"x" * (MAX_BODY_BYTES - 1000)
     with ThreadPoolExecutor(MAX_QUEUE) as pool:
-        worked_on = [pool.submit(predict, crowded, padded) for _ in range(MAX_QUEUE)]
-        # While they come in, they would give way.
-        time.sleep(0.5)
         with crowded.runner_paused():
+            worked_on = [pool.submit(predict, crowded, padded) for _ in range(MAX_QUEUE)]
+            # While they come in, they would give way.
+            time.sleep(0.5)
             assert predict(crowded, third).status_code == 429
         assert [answer.result().status_code for answer in worked_on] == [200] * MAX_QUEUE
     assert predict(crowded).status_code == 200
@@ -104,9 +104,9 @@ def test_bodies_that_are_worked_on_give_way_to_nobody(crowded: Server) -> None:
 
 def test_a_full_queue_says_when_to_come_again(crowded: Server) -> None:
     with ThreadPoolExecutor(MAX_QUEUE) as pool:
-        waiting = [pool.submit(predict, crowded, LARGE) for _ in range(MAX_QUEUE)]
-        time.sleep(0.5)
         with crowded.runner_paused():
+            waiting = [pool.submit(predict, crowded, LARGE) for _ in range(MAX_QUEUE)]
+            time.sleep(0.5)
             for refused in (
                 httpx.post(f"{crowded.url}/batch_predict", files={"data": PHOTO}),
                 httpx.post(f"{crowded.url}/predict_base64", json={"image_b64": "aGVsbG8="}),
@@ -127,9 +127,9 @@ def test_what_a_client_no_longer_waits_for_is_not_computed(crowded: Server, path
     told = "photo slow is not computed: nobody waits for it"
     before = crowded.log.read_text().count(told)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(predict, crowded, LARGE, "first")
-        time.sleep(0.3)
         with crowded.runner_paused():
+            first = pool.submit(predict, crowded, LARGE, "first")
+            time.sleep(0.3)
             with begin(crowded, path, photo, len(photo)):
                 time.sleep(0.3)
             # Its place is free before the first one is through.

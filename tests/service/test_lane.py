@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from droneseg.bundle import Bundle
 from droneseg.engines import open_engine
 from droneseg.errors import UnsupportedNetwork
+from droneseg.machine import has_vnni
 from droneseg.mode import Mode, Precision
 from droneseg.predictor import Predictor
 from droneseg.scene import draw_scene
@@ -224,6 +225,16 @@ def test_modes_share_an_engine_that_suits_both(
     monkeypatch.setattr("droneseg.engines.winograd.engine.has_vnni", lambda: False)
     engines = open_engines(two_folds_bundle)
     assert engines["fast"] is engines["exact"]
+
+
+@pytest.mark.skipif(not has_vnni(), reason="the processor has no AVX-512 VNNI")
+def test_modes_that_compute_in_something_else_have_engines_of_their_own(
+    two_folds_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("droneseg.engines.has_amx", lambda: False)
+    opened = open_engines(two_folds_bundle)
+    precisions = {mode: engines[0].precision for mode, engines in opened.items()}
+    assert precisions == {"exact": "fp32", "fast": "int16"}
 
 
 def test_a_network_that_the_best_engine_refuses_is_opened_for_each_mode(

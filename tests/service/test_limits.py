@@ -144,7 +144,8 @@ def test_a_photo_whose_deadline_has_passed_is_not_computed(
     two_folds_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Two large photos, of which the first keeps the model busy beyond the time of both."""
-    large = encode_png(draw_scene(900, 1200, seed=0))
+    # Seconds of work.
+    large = encode_png(draw_scene(1500, 1500, seed=0))
     with serve(
         tmp_path_factory.mktemp("deadline"),
         DRONESEG_MODEL=str(two_folds_bundle.path),

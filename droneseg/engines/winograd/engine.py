@@ -23,9 +23,9 @@ class WinogradEngine:
     """Runs the convolutions of an nnU-Net on all cores, a tile after the other.
 
     Those of 3 x 3 are Winograd's, with a quarter of the multiplications, and norms and activations
-    are computed on the way: float32 as fast as other runtimes' bfloat16. In int16 sums are of
-    integers of 13 bits, whose scales follow each tile's values: several times as accurate as
-    bfloat16. The logits are the same to the last bit for any number of threads.
+    are computed on the way: float32 as fast as other runtimes' bfloat16. In int16 the factors are
+    integers of as many bits as the sums leave room for, 12 to 16 with the sign. The logits are the
+    same to the last bit for any number of threads.
     """
 
     name = "winograd-cpu"

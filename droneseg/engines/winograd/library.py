@@ -48,7 +48,7 @@ class Step(ctypes.Structure):
         *(
             (name, ctypes.c_void_p)
             for name in (
-                "weights", "scales", "bias", "out", "moments", "counts", "gamma", "beta", "scale",
+                "weights", "units", "bias", "out", "moments", "counts", "gamma", "beta", "scale",
                 "shift",
             )
         ),

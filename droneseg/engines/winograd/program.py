@@ -18,7 +18,7 @@ from droneseg.engines.winograd.weights import (
     transformed,
 )
 
-# Rows of a matrix product that fit the registers, by lanes and vectors; as in kernels.h.
+# Rows of a matrix product that fit the registers, by lanes and vectors; as in vectors.h.
 ROWS = {(16, 2): 12, (16, 1): 24, (8, 2): 6, (8, 1): 12}
 # Of a block's transformed tiles: about half of a core's second cache, which has 1 MB and more.
 BLOCK_BYTES = 450_000
@@ -45,7 +45,8 @@ class Program:
             graph: what to compute.
             lanes: floats of a vector, 8 or 16.
             threads: that will do it. What they give does not depend on their number.
-            integers: whether to multiply them, but for the first and the last convolution.
+            integers: whether to multiply integers; floats still where the tile is read, which has
+                any number of channels, and where the logits are made.
         """
         self._tile, self._lanes, self._threads = graph.tile, lanes, threads
         self._integers = integers
@@ -130,7 +131,7 @@ class Program:
             fitting = min(BLOCK_BYTES // (36 * 4 * step.depth), MAX_TILES)
             step.block = min(max(rows, fitting // rows * rows), _multiple(_tiles(step), rows))
             step.blocks = -(-_tiles(step) // step.block)
-            # Of integers, one tile of floats and a size for each beside.
+            # For integers a tile of floats, and the unit of each.
             floats = 36 * (step.block * (step.depth + width) + CACHE_LINE)
             floats += step.block + 36 * step.depth
         elif step.kind == Computation.SUM:
@@ -164,7 +165,7 @@ class Program:
                 kernels = kernels.reshape(1, -1, step.channels)
             weights = Integers.of(kernels)
             step.weights = self._keep(grouped(weights.pairs, width))
-            step.scales = self._keep(grouped(weights.scales, width))
+            step.units = self._keep(grouped(weights.units, width))
             step.largest = weights.largest
         else:
             step.weights = self._keep(grouped(kernels, width))

@@ -1,4 +1,4 @@
-"""Weights in the order in which kernels.h reads them."""
+"""Weights in the order in which winograd.c reads them."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -66,12 +66,12 @@ class Integers(NamedTuple):
 
     Attributes:
         pairs: [kernel, in / 2, out], each of them two int16 weights.
-        scales: [kernel, 1, out], what 1 stands for.
+        units: [kernel, 1, out], what 1 of the weights stands for.
         largest: of the input.
     """
 
     pairs: NDArray[np.int32]
-    scales: Floats
+    units: Floats
     largest: int
 
     @classmethod
@@ -80,14 +80,14 @@ class Integers(NamedTuple):
         count, depth, heads = kernels.shape
         magnitudes = np.abs(kernels).astype(np.float64)
         sums, most = (f(magnitudes, axis=1, keepdims=True) for f in (np.sum, np.max))
-        # The input is given twice as many steps as the weights: its scale is of many values.
+        # The input is given twice as many steps as the weights: its unit is of more values.
         summed = np.max(sums / np.maximum(most, TINY), initial=1)
         largest = min(int(np.sqrt(2 * SUM_MAX / summed)), INTEGER_MAX)
         # Each weight may be rounded up by a half.
-        scales = np.maximum(sums / (SUM_MAX / largest - depth / 2), most / INTEGER_MAX)
-        whole = np.rint(kernels / np.maximum(scales, TINY)).astype(np.int16)
+        units = np.maximum(sums / (SUM_MAX / largest - depth / 2), most / INTEGER_MAX)
+        whole = np.rint(kernels / np.maximum(units, TINY)).astype(np.int16)
         pairs = np.ascontiguousarray(whole.reshape(count, depth // 2, 2, heads).swapaxes(2, 3))
-        return cls(pairs.view(np.int32)[..., 0], scales.astype(np.float32), largest)
+        return cls(pairs.view(np.int32)[..., 0], units.astype(np.float32), largest)
 
 
 def grouped(kernels: NDArray[Any], width: int) -> NDArray[Any]:

@@ -42,10 +42,11 @@ struct step {
   int32_t adds;   /* whether to add to the logits that are there */
   /* Whether the tile is read, and the logits are written, from the last row or column on. */
   int32_t mirror_rows, mirror_columns;
-  const float *weights; /* [groups][kernel, or 36][depth][vectors * LANES], of floats or ... */
-  /* ... of integers, two of a depth side by side; what 1 stands for, [groups][1, kernel of a
-   * TRANSPOSED, or 36][vectors * LANES]. Null for floats. */
-  const float *scales;
+  /* [groups][kernel, or 36][depth][vectors * LANES]; of integers two channels lie side by side. */
+  const float *weights;
+  /* What 1 of the weights stands for, [groups][products][vectors * LANES]: 36 of WINOGRAD, each of a
+   * TRANSPOSED kernel, or 1. Null if the weights are floats. */
+  const float *units;
   const float *bias;
   float *out; /* [height][width][channels], or the logits, [heads][height][width] */
   /* Of the output's InstanceNormalization, whose scale and shift readers apply; or null. */
@@ -76,7 +77,8 @@ static const float zeros[32];
 #endif
 #define STRING(text) #text
 
-/* To be raised with every change of the points, of ROWS_OF_1 or ROWS_OF_2; as in library.py. */
+/* To be raised with every change of the points, the rows of products, or the weights' order; as in
+ * library.py. */
 #define VERSION 2
 
 #define LANES 16
@@ -164,7 +166,7 @@ static void work(struct crew *crew, float *scratch) {
     while ((part = atomic_fetch_add(&crew->next, 1)) < parts) {
       int split = part / step->blocks;
       int from = groups * split / step->splits, to = groups * (split + 1) / step->splits;
-      if (step->scales)
+      if (step->units)
         compute_vnni(step, part % step->blocks, from, to, scratch);
       else if (crew->lanes == 16)
         compute_avx512(step, part % step->blocks, from, to, scratch);
